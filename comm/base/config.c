@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+ * config.c - the option table at work. Files are read by inih. */
+#include "comm/base/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/base/fsio.h"
+#include "comm/base/mem.h"
+
+typedef enum origin { DEFAULT, FILE_, COMMAND } origin;
+
+typedef struct value {
+    char **text; /* one, or several for LIST */
+    size_t n;
+    origin from;
+} value;
+
+struct sb_config {
+    const sb_option *table;
+    size_t n;
+    value *value;
+    const char **word;
+    size_t words, word_cap;
+};
+
+sb_status sb_config_open(const sb_option *table, size_t n,
+                         sb_config **config_out)
+{
+    sb_config *c;
+    SB_TRY(sb_alloc(1, sizeof *c, "options", &c));
+    c->table = table;
+    c->n = n;
+    sb_status st = sb_alloc(n, sizeof *c->value, "options", &c->value);
+    if (st != SB_OK) {
+        sb_free(c);
+        return st;
+    }
+    *config_out = c;
+    return SB_OK;
+}
+
+static void value_clear(value *v)
+{
+    for (size_t i = 0; i < v->n; i++) free(v->text[i]);
+    free(v->text);
+    v->text = NULL;
+    v->n = 0;
+}
+
+void sb_config_close(sb_config *c)
+{
+    if (!c) return;
+    for (size_t i = 0; i < c->n; i++) value_clear(&c->value[i]);
+    sb_free(c->value);
+    free(c->word);
+    sb_free(c);
+}
+
+/* ---- nearest name --------------------------------------------------------- */
+
+static size_t distance(const char *a, const char *b)
+{
+    enum { MAX = 64 };
+    size_t n = strlen(a), m = strlen(b), row[MAX + 1];
+    if (n > MAX || m > MAX) return MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+const char *sb_nearest(const char *word, const void *names, size_t stride,
+                       size_t n)
+{
+    const char *best = NULL;
+    size_t least = strlen(word) / 2 + 2;
+    for (size_t i = 0; i < n; i++) {
+        const char *name =
+            *(const char *const *)(const void *)((const char *)names +
+                                                 i * stride);
+        size_t d = distance(word, name);
+        if (d < least) {
+            least = d;
+            best = name;
+        }
+    }
+    return best;
+}
+
+/* ---- checking a value ------------------------------------------------------ */
+
+static sb_status parse_number(const sb_option *o, const char *text,
+                              double *number_out)
+{
+    char *end;
+    errno = 0;
+    double v = strtod(text, &end);
+    if (o->type == SB_OPT_INT && end != text && end[0] && !end[1]) {
+        double factor = *end == 'k' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 0;
+        if (factor != 0) {
+            v *= factor;
+            end++;
+        }
+    }
+    SB_REQUIRE(end != text && !*end && !errno && isfinite(v) &&
+                   (o->type == SB_OPT_REAL || v == floor(v)),
+               SB_EINVAL, "%s = '%s': %s expected", o->name, text,
+               o->type == SB_OPT_INT ? "a whole number" : "a number");
+    SB_REQUIRE(v >= o->min && v <= o->max, SB_EINVAL,
+               "%s = %s is out of range: it must lie between %.10g and %.10g",
+               o->name, text, o->min, o->max);
+    *number_out = v;
+    return SB_OK;
+}
+
+static sb_status parse_bool(const sb_option *o, const char *text, int *out)
+{
+    static const char *const yes[] = {"true", "yes", "on", "1"};
+    static const char *const no[] = {"false", "no", "off", "0"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+            *out = strcmp(text, yes[i]) == 0;
+            return SB_OK;
+        }
+    }
+    SB_FAIL(SB_EINVAL, "%s = '%s': true or false expected", o->name, text);
+}
+
+static sb_status check(const sb_option *o, const char *text)
+{
+    double number;
+    int flag;
+    switch (o->type) {
+    case SB_OPT_INT:
+    case SB_OPT_REAL:
+        return parse_number(o, text, &number);
+    case SB_OPT_BOOL:
+        return parse_bool(o, text, &flag);
+    case SB_OPT_CHOICE: {
+        size_t n = strlen(text);
+        for (const char *p = o->choices; p; p = strchr(p, '|')) {
+            p += *p == '|';
+            if (n && strncmp(p, text, n) == 0 && (!p[n] || p[n] == '|'))
+                return SB_OK;
+        }
+        SB_FAIL(SB_EINVAL, "%s = '%s': one of %s expected", o->name, text,
+                o->choices);
+    }
+    case SB_OPT_TEXT:
+    case SB_OPT_LIST:
+        break;
+    }
+    return SB_OK;
+}
+
+static size_t find(const sb_config *c, const char *name)
+{
+    size_t i = 0;
+    while (i < c->n && strcmp(c->table[i].name, name) != 0) i++;
+    return i;
+}
+
+static sb_status set(sb_config *c, size_t at, const char *text, origin from)
+{
+    const sb_option *o = &c->table[at];
+    value *v = &c->value[at];
+    SB_TRY(check(o, text));
+    if (v->from > from) return SB_OK;
+    if (o->type != SB_OPT_LIST || v->from < from) value_clear(v);
+    char **grown = realloc(v->text, (v->n + 1) * sizeof *grown);
+    SB_REQUIRE(grown, SB_ENOMEM, "out of memory: options");
+    v->text = grown;
+    SB_REQUIRE(v->text[v->n] = strdup(text), SB_ENOMEM,
+               "out of memory: options");
+    v->n++;
+    v->from = from;
+    return SB_OK;
+}
+
+static sb_status unknown(const sb_config *c, const char *name, const char *how)
+{
+    const char *near = sb_nearest(name, c->table, sizeof c->table[0], c->n);
+    if (near)
+        SB_FAIL(SB_EINVAL, "%s '%s' is not known; the nearest is '%s'", how,
+                name, near);
+    SB_FAIL(SB_EINVAL, "%s '%s' is not known", how, name);
+}
+
+/* ---- config file ------------------------------------------------------------ */
+
+static int file_line(void *user, const char *section, const char *name,
+                     const char *text)
+{
+    sb_config *c = user;
+    if (sb_error_last()->code != SB_OK) return 0; /* the first one counts */
+    if (*section) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "[%s]: sections have no meaning here", section);
+        return 0;
+    }
+    size_t at = find(c, name);
+    return (at < c->n ? set(c, at, text, FILE_) : unknown(c, name, "option")) ==
+           SB_OK;
+}
+
+sb_status sb_config_file(sb_config *c, const char *path)
+{
+    char *text;
+    size_t bytes;
+    SB_TRY(sb_file_read(path, 1 << 20, &text, &bytes));
+    sb_error_set(&(sb_error){.code = SB_OK, .rank = -1});
+    int line = ini_parse_string(text, file_line, c);
+    sb_free(text);
+    if (line == 0) return SB_OK;
+    if (line < 0) SB_FAIL(SB_ENOMEM, "out of memory: config file");
+    if (sb_error_last()->code == SB_OK)
+        SB_FAIL(SB_EINVAL, "%s line %d: 'name = value' expected", path, line);
+    SB_FAIL(sb_error_last()->code, "%s line %d: %s", path, line,
+            sb_error_last()->text);
+}
+
+/* ---- command line ------------------------------------------------------------ */
+
+static sb_status add_word(sb_config *c, const char *word)
+{
+    SB_TRY(sb_grow(&c->word, &c->word_cap, c->words + 1, sizeof *c->word,
+                   "command line"));
+    c->word[c->words++] = word;
+    return SB_OK;
+}
+
+sb_status sb_config_args(sb_config *c, unsigned phases, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        if (strcmp(arg, "--") == 0) {
+            while (++i < argc) SB_TRY(add_word(c, argv[i]));
+            return SB_OK;
+        }
+        if (strncmp(arg, "--", 2) != 0) {
+            SB_TRY(add_word(c, arg));
+            continue;
+        }
+        char name[64];
+        const char *eq = strchr(arg, '=');
+        size_t n = eq ? (size_t)(eq - arg) - 2 : strlen(arg) - 2;
+        SB_REQUIRE(n < sizeof name, SB_EINVAL, "option '%.80s' is not known",
+                   arg);
+        memcpy(name, arg + 2, n);
+        name[n] = 0;
+        size_t at = find(c, name);
+        if (at == c->n) return unknown(c, name, "option");
+        const sb_option *o = &c->table[at];
+        SB_REQUIRE(o->phases & phases, SB_EINVAL,
+                   "option '--%s' has no meaning for this subcommand", name);
+        const char *text = eq ? eq + 1 : NULL;
+        if (!text && o->type == SB_OPT_BOOL) text = "true";
+        if (!text) {
+            SB_REQUIRE(i + 1 < argc, SB_EINVAL, "option '--%s' wants a value",
+                       name);
+            text = argv[++i];
+        }
+        SB_TRY(set(c, at, text, COMMAND));
+    }
+    return SB_OK;
+}
+
+size_t sb_config_words(const sb_config *c)
+{
+    return c->words;
+}
+
+const char *sb_config_word(const sb_config *c, size_t i)
+{
+    return c->word[i];
+}
+
+/* ---- values ------------------------------------------------------------------ */
+
+static const sb_option *option(const sb_config *c, const char *name,
+                               const char **text)
+{
+    size_t at = find(c, name);
+    if (at == c->n) {
+        fprintf(stderr, "shardbert: bug: no option '%s' in the table\n", name);
+        abort();
+    }
+    *text = c->value[at].n ? c->value[at].text[0] : c->table[at].def;
+    return &c->table[at];
+}
+
+const char *sb_config_text(const sb_config *c, const char *name)
+{
+    const char *text;
+    option(c, name, &text);
+    return text;
+}
+
+static double number(const sb_config *c, const char *name)
+{
+    const char *text;
+    const sb_option *o = option(c, name, &text);
+    double v = 0;
+    if (!text || parse_number(o, text, &v) != SB_OK) {
+        fprintf(stderr, "shardbert: bug: option '%s' has no number\n", name);
+        abort();
+    }
+    return v;
+}
+
+int64_t sb_config_int(const sb_config *c, const char *name)
+{
+    return (int64_t)number(c, name);
+}
+
+double sb_config_real(const sb_config *c, const char *name)
+{
+    return number(c, name);
+}
+
+int sb_config_bool(const sb_config *c, const char *name)
+{
+    const char *text;
+    const sb_option *o = option(c, name, &text);
+    int v = 0;
+    if (text && parse_bool(o, text, &v) != SB_OK) abort();
+    return v;
+}
+
+size_t sb_config_list(const sb_config *c, const char *name,
+                      const char *const **items_out)
+{
+    size_t at = find(c, name);
+    if (at == c->n) abort();
+    *items_out = (const char *const *)c->value[at].text;
+    return c->value[at].n;
+}
+
+int sb_config_is_set(const sb_config *c, const char *name)
+{
+    size_t at = find(c, name);
+    return at < c->n && c->value[at].n > 0;
+}
+
+char *sb_config_effective(const sb_config *c, unsigned phases)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *f = open_memstream(&text, &bytes);
+    if (!f) return NULL;
+    for (size_t i = 0; i < c->n; i++) {
+        const sb_option *o = &c->table[i];
+        const value *v = &c->value[i];
+        if (!(o->phases & phases)) continue;
+        for (size_t k = 0; k < v->n; k++)
+            fprintf(f, "%s = %s\n", o->name, v->text[k]);
+        if (!v->n && o->def) fprintf(f, "%s = %s\n", o->name, o->def);
+    }
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

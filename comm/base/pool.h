@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * pool.h - a few threads that share out numbered tasks.
+ *
+ * The caller is worker 0; a pool of one worker starts no thread. Workers sleep
+ * between calls. One pool, one caller: calls must not overlap.
+ */
+#ifndef SB_BASE_POOL_H
+#define SB_BASE_POOL_H
+
+#include <stddef.h>
+
+#include "comm/base/status.h"
+
+typedef struct sb_pool sb_pool;
+
+/* task in [0, n), worker in [0, workers). */
+typedef sb_status (*sb_task)(void *context, size_t task, int worker);
+
+SB_MUST_USE sb_status sb_pool_open(int workers, sb_pool **pool_out);
+void sb_pool_close(sb_pool *pool); /* NULL is fine */
+int sb_pool_workers(const sb_pool *pool);
+
+/* Run fn for every task, handed out in rising order to whoever is free;
+ * returns when all are done. After a failure no new task starts, and the
+ * failed one with the lowest number among those run is reported. */
+SB_MUST_USE sb_status sb_pool_run(sb_pool *pool, size_t n, sb_task fn,
+                                  void *context);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * stop.c - the stop flag. */
+#include "comm/base/stop.h"
+
+#include <signal.h>
+#include <string.h>
+
+static volatile sig_atomic_t asked;
+
+static void note(int signal_number)
+{
+    if (asked && signal_number != SIGUSR1) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
+    asked = 1;
+}
+
+void sb_stop_install(void)
+{
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    a.sa_handler = note;
+    a.sa_flags = SA_RESTART;
+    sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGUSR1, &a, NULL);
+}
+
+int sb_stop_asked(void)
+{
+    return asked;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * shard.h - sealed LMDB shards of token ids (the only door to LMDB).
+ *
+ * A shard is one LMDB file (MDB_NOSUBDIR) with one unnamed database:
+ *
+ *   key    u64 big-endian block number, 0 .. nblocks-1, no gaps
+ *   value  block, little-endian:
+ *            char magic[4] "SBK1"; u32 crc32c of all that follows;
+ *            u32 ntokens, nsents, ndocs, 0;
+ *            u64 block number (a swapped record shows)
+ *            u32 ids[ntokens]       each < vocabulary size
+ *            u32 sent_end[nsents]   exclusive token end of each sentence
+ *            u32 doc_end[ndocs]     exclusive token end of each document
+ *            zeros up to at least 64 KiB, so that LMDB keeps the value on
+ *            overflow pages, 16-byte aligned, and ids are read in place
+ *   key    2^64 - 1
+ *   value  summary: magic "SBS1", crc32c, then sb_shard_info's numbers, the
+ *          per-block index (ntokens, nsents, ndocs: u32 each) and how often
+ *          each id occurs (u64 [vocabulary size])
+ *
+ * Every document ends a sentence; documents do not cross blocks.
+ *
+ * Life of a shard: one process writes <path>.tmp, appends blocks in key order
+ * (MDB_APPEND), seals it (sync, rename to <path>), and nobody writes to it
+ * again. Readers open it MDB_RDONLY | MDB_NOLOCK: no lock file, no stale
+ * reader, no dependence on the file system's locks. Before opening, the
+ * caller's expected file size is checked, because LMDB reads a shortened file
+ * with SIGBUS.
+ *
+ * Knows nothing of ranks, batches, or training.
+ */
+#ifndef SB_DATASET_SHARD_H
+#define SB_DATASET_SHARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "comm/base/status.h"
+
+enum { SB_BLOCK_TOKENS_MAX = 1 << 20 };
+
+typedef struct sb_shard_info {
+    uint64_t blocks, tokens, sentences, documents;
+    uint64_t vocab_size, vocab_hash;
+} sb_shard_info;
+
+typedef struct sb_block_index {
+    uint32_t tokens, sentences, documents;
+} sb_block_index;
+
+/* One block, borrowed from the memory map. */
+typedef struct sb_block {
+    const uint32_t *ids;      /* [tokens]                                   */
+    const uint32_t *sent_end; /* [sentences], rising, last == tokens        */
+    const uint32_t *doc_end;  /* [documents], rising, last == tokens        */
+    uint32_t tokens, sentences, documents;
+} sb_block;
+
+typedef struct sb_shard_writer sb_shard_writer;
+typedef struct sb_shard_reader sb_shard_reader;
+
+/* Begin a shard at <path>.tmp (one left by a killed run is replaced).
+ * map_bytes: the most the file may grow to; address space, not disk. */
+SB_MUST_USE sb_status sb_shard_create(const char *path, uint64_t map_bytes,
+                                      uint32_t vocab_size, uint64_t vocab_hash,
+                                      sb_shard_writer **writer_out);
+/* Append one block. SB_EINVAL: ends not rising, an id out of range, more than
+ * SB_BLOCK_TOKENS_MAX tokens. SB_EIO / SB_ELIMIT (map full): say what to do. */
+SB_MUST_USE sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block);
+/* Make the shard durable and visible, or drop it. Both free w. */
+SB_MUST_USE sb_status sb_shard_seal(sb_shard_writer *w, sb_shard_info *info_out);
+void sb_shard_abandon(sb_shard_writer *w); /* NULL is fine */
+
+/* Open a sealed shard; reads and checks its summary. `bytes_expected`: the
+ * size in the manifest (0: unknown). A process opens a given shard once. One
+ * thread at a time. */
+SB_MUST_USE sb_status sb_shard_open(const char *path, uint64_t bytes_expected,
+                                    sb_shard_reader **reader_out);
+void sb_shard_close(sb_shard_reader *r); /* NULL is fine */
+const sb_shard_info *sb_shard_get_info(const sb_shard_reader *r);
+const sb_block_index *sb_shard_index(const sb_shard_reader *r); /* [blocks] */
+const uint64_t *sb_shard_counts(const sb_shard_reader *r); /* [vocab_size]  */
+
+/* Block i < blocks; valid until close. Its checksum is verified at the first
+ * read, with all its invariants. SB_EFORMAT names shard and block. */
+SB_MUST_USE sb_status sb_shard_read(sb_shard_reader *r, uint64_t i,
+                                    sb_block *block_out);
+
+#endif

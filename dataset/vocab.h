@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * vocab.h - a WordPiece vocabulary: pieces and their ids.
+ *
+ * On disk: vocab.txt, one piece a line, the line number (from 0) is the id.
+ * The five special tokens are ids 0-4 in this order when we trained it;
+ * a vocabulary brought from elsewhere may have them anywhere.
+ */
+#ifndef SB_DATASET_VOCAB_H
+#define SB_DATASET_VOCAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "comm/base/status.h"
+
+enum { SB_NO_ID = UINT32_MAX };
+
+typedef struct sb_vocab sb_vocab;
+
+typedef struct sb_special_ids {
+    uint32_t pad, unk, cls, sep, mask;
+} sb_special_ids;
+
+/* Read vocab.txt. SB_EFORMAT (with the line): an empty or doubled piece, not
+ * UTF-8, a special token missing. At most 2^24 pieces, 64 MiB. */
+SB_MUST_USE sb_status sb_vocab_load(const char *path, sb_vocab **vocab_out);
+/* From the text of a vocab.txt; `name` is used in messages. */
+SB_MUST_USE sb_status sb_vocab_parse(const char *text, size_t bytes,
+                                     const char *name, sb_vocab **vocab_out);
+void sb_vocab_close(sb_vocab *v);
+
+uint32_t sb_vocab_size(const sb_vocab *v);
+uint64_t sb_vocab_hash(const sb_vocab *v); /* XXH3-64 of vocab.txt's bytes */
+sb_special_ids sb_vocab_special(const sb_vocab *v);
+int sb_vocab_is_special(const sb_vocab *v, uint32_t id);
+
+/* Borrowed, NUL-terminated. id < size. */
+const char *sb_vocab_piece(const sb_vocab *v, uint32_t id);
+/* The id of piece[0..n), or SB_NO_ID. `continued` looks up "##" + piece. */
+uint32_t sb_vocab_find(const sb_vocab *v, const char *piece, size_t n,
+                       int continued);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * checkpoint.h - named tensors, named numbers, and one commit point.
+ *
+ *   <dir>/ckpt-000012000/
+ *     manifest.pb       one framed Manifest: phase, step, cursor, effective
+ *                       configuration, every tensor with its shape, and which
+ *                       elements lie where
+ *     part-00000.pb     framed TensorChunk messages of at most 16 MiB, one
+ *     part-00001.pb     file per writer
+ *   frame: u32 length, u32 CRC-32C of the encoded message, both little-endian;
+ *   the CRC is checked before anything is unpacked (protobuf itself accepts
+ *   most flipped bits).
+ *
+ * Sharding is by element ranges of the row-major tensor, so any number of
+ * readers may load what any number of writers saved. Chunks are packed through
+ * a ProtobufCBuffer that streams to the file: the payload is not copied.
+ *
+ * The folder is built as <dir>/.tmp-ckpt-<step> and renamed last: a folder
+ * called ckpt-* is complete, anything else is debris that sb_ckpt_begin
+ * removes.
+ *
+ * Knows neither MPI nor training. A "writer" is a number. Who passes the part
+ * descriptions to the one that commits is the caller's business
+ * (trainer/state.h). The schema: proto/shardbert.proto, docs/formats.md.
+ */
+#ifndef SB_PROTO_CHECKPOINT_H
+#define SB_PROTO_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "comm/base/status.h"
+
+enum {
+    SB_CKPT_FORMAT = 1,
+    SB_NAME_MAX = 96,
+    SB_DIMS_MAX = 4,
+    SB_CKPT_PARTS_MAX = 65536
+};
+
+typedef enum sb_dtype { SB_F32 = 1, SB_U64 = 2 } sb_dtype;
+
+typedef struct sb_tensor {
+    char name[SB_NAME_MAX]; /* Hugging Face's names where there is one */
+    sb_dtype dtype;
+    uint32_t ndim; /* 1 .. SB_DIMS_MAX */
+    uint64_t dim[SB_DIMS_MAX];
+} sb_tensor;
+uint64_t sb_tensor_elements(const sb_tensor *t); /* saturates */
+size_t sb_dtype_bytes(sb_dtype t);
+
+/* What is not a tensor. */
+typedef struct sb_ckpt_meta {
+    char phase[16];      /* "word2vec", "mlm"                               */
+    uint64_t step;       /* steps (mlm) or rounds (word2vec) done           */
+    uint64_t total;      /* of how many: step == total is a finished phase  */
+    uint64_t cursor;     /* next global sample or block                     */
+    uint64_t seed;
+    uint64_t vocab_hash;
+    char build[128];     /* version, compiler, BLAS core                    */
+    char *config;        /* effective configuration; read: sb_free          */
+} sb_ckpt_meta;
+
+/* ---- writing: begin, parts, commit ----------------------------------------- */
+
+/* One caller: remove debris and make the staging folder. */
+SB_MUST_USE sb_status sb_ckpt_begin(const char *dir, uint64_t step);
+
+/* All writers put the same tensors in the same table; a part names them by
+ * index. */
+typedef struct sb_ckpt_part sb_ckpt_part;
+SB_MUST_USE sb_status sb_ckpt_part_open(const char *dir, uint64_t step,
+                                        uint32_t writer, const sb_tensor *table,
+                                        size_t tensors, sb_ckpt_part **part_out);
+/* Elements [first, first + n) of tensor `index`. */
+SB_MUST_USE sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first,
+                                  uint64_t n, const void *data);
+/* Sync, close, free p (also on failure); the part's description as packed
+ * bytes (sb_free), for sb_ckpt_commit. */
+SB_MUST_USE sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
+                                         size_t *bytes_out);
+void sb_ckpt_part_abandon(sb_ckpt_part *p); /* NULL is fine */
+
+/* One caller: check that the parts cover every element of every tensor
+ * exactly once (SB_EBUG names the first that is missing or doubled), write the
+ * manifest, sync, rename. */
+SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
+                                     const sb_tensor *table, size_t tensors,
+                                     const void *const *desc,
+                                     const size_t *desc_bytes, size_t parts);
+
+/* ---- reading ---------------------------------------------------------------- */
+
+/* The path of the newest complete checkpoint in dir (sb_free); SB_ENOENT. */
+SB_MUST_USE sb_status sb_ckpt_latest(const char *dir, char **path_out);
+
+typedef struct sb_ckpt sb_ckpt;
+SB_MUST_USE sb_status sb_ckpt_open(const char *path, sb_ckpt **ckpt_out);
+void sb_ckpt_close(sb_ckpt *c); /* NULL is fine */
+const sb_ckpt_meta *sb_ckpt_get_meta(const sb_ckpt *c); /* borrowed */
+size_t sb_ckpt_tensors(const sb_ckpt *c);
+const sb_tensor *sb_ckpt_tensor(const sb_ckpt *c, size_t i);
+size_t sb_ckpt_parts(const sb_ckpt *c);
+/* Index of a tensor by name, or SB_ENOENT. */
+SB_MUST_USE sb_status sb_ckpt_find(const sb_ckpt *c, const char *name,
+                                   size_t *index_out);
+/* Elements [first, first + n) of tensor `name` into data. `want` is what the
+ * caller expects: another dtype or shape is SB_EFORMAT with both in the
+ * message. Checksums of the chunks touched are verified. */
+SB_MUST_USE sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want,
+                                  uint64_t first, uint64_t n, void *data);
+/* One hash over all tensors, in the order of their names: name, dtype, shape,
+ * then elements; the same for the same contents however they were sharded.
+ * Reads (and so verifies) everything. */
+SB_MUST_USE sb_status sb_ckpt_hash(sb_ckpt *c, uint64_t *hash_out);
+
+#endif

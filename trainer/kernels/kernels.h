@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * kernels.h - arithmetic and nothing else.
+ *
+ * Every function here is a pure map from input arrays to output arrays. It
+ * does not allocate, lock, log, read the clock, draw random numbers, or fail:
+ * shapes were checked by the caller. Arrays are fp32, row-major, and do not
+ * overlap unless a comment says so.
+ *
+ * Letters mean the same everywhere:
+ *   D model width   H heads   K = D/H   F feed-forward width
+ *   N rows (tokens of a slot, packed without padding)   T tokens of a sequence
+ *   V vocabulary rows   W rows of a vocabulary block   M masked positions
+ *
+ * A forward and its backward sit next to each other. Parameter gradients are
+ * ADDED to d-arrays; gradients of activations are WRITTEN.
+ *
+ * Same bits: results depend on the arguments alone, not on alignment, thread
+ * count or position in memory. BLAS is called single-threaded (see
+ * sb_kernels_start); reductions inside a row have a fixed lane order.
+ */
+#ifndef SB_KERNELS_H
+#define SB_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Once per process, before any other: make BLAS single-threaded. */
+void sb_kernels_start(void);
+/* The BLAS kernel chosen for this processor ("Zen", "SkylakeX"), static. */
+const char *sb_kernels_core(void);
+
+/* ---- linear.c ---------------------------------------------------------------- */
+
+/* y[N,O] = x[N,I] w[O,I]^T + b[O].  b may be NULL. */
+void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
+                       size_t N, size_t I, size_t O);
+/* dx[N,I] = dy w (NULL: not wanted); dw += dy^T x; db += column sums of dy
+ * (NULL: no bias). */
+void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
+                        const float *x, const float *w, size_t N, size_t I,
+                        size_t O);
+
+/* ---- elementwise.c ------------------------------------------------------------ */
+
+/* Exact GELU: y = x Phi(x), Phi through erf (Hendrycks & Gimpel 2016). */
+void sb_gelu_forward(float *y, const float *x, size_t n);
+/* dx = dy * gelu'(x); dx may be dy. */
+void sb_gelu_backward(float *dx, const float *dy, const float *x, size_t n);
+/* x = keep ? x * scale : 0, in place; forward and backward alike. */
+void sb_dropout(float *x, const uint8_t *keep, float scale, size_t n);
+void sb_add(float *y, const float *x, size_t n); /* y += x */
+/* Sum of squares in double, fixed order. */
+double sb_sum_squares(const float *x, size_t n);
+/* 1 if every element is finite. */
+int sb_all_finite(const float *x, size_t n);
+
+/* ---- norm.c ------------------------------------------------------------------- */
+
+/* y = (x - mean) * rstd * g + b over rows of D (Ba et al. 2016); mean, rstd:
+ * [N], kept for backward. eps is added to the (biased) variance. y may be x. */
+void sb_layernorm_forward(float *y, float *mean, float *rstd, const float *x,
+                          const float *g, const float *b, float eps, size_t N,
+                          size_t D);
+/* x is the forward input. dx may be dy. */
+void sb_layernorm_backward(float *dx, float *dg, float *db, const float *dy,
+                           const float *x, const float *g, const float *mean,
+                           const float *rstd, size_t N, size_t D);
+
+/* ---- attention.c -------------------------------------------------------------- */
+
+/* Bidirectional self-attention of one sequence (Vaswani et al. 2017, eq. 1).
+ *   qkv   [T, 3, H, K] rows: q, then k, then v of all heads
+ *   prob  [H, T, T] softmax weights before dropout, kept for backward
+ *   keep  [H, T, T] dropout mask, or NULL: no dropout
+ *   y     [T, H, K];  scores are scaled by 1/sqrt(K)
+ *   scratch [T, T] */
+void sb_attention_forward(float *y, float *prob, const float *qkv,
+                          const uint8_t *keep, float keep_scale,
+                          float *scratch, size_t T, size_t H, size_t K);
+/* dqkv is written. scratch [2, T, T]. */
+void sb_attention_backward(float *dqkv, const float *dy, const float *prob,
+                           const float *qkv, const uint8_t *keep,
+                           float keep_scale, float *scratch, size_t T, size_t H,
+                           size_t K);
+
+/* ---- xent.c -------------------------------------------------------------------- */
+
+/* Softmax cross entropy over a vocabulary cut into blocks of W columns.
+ * Per block: max[m] of logits[m, :] and sum[m] of exp(logit - max[m]). */
+void sb_xent_block(float *max, float *sum, const float *logits, size_t M,
+                   size_t W);
+/* Merge nblocks (max, sum) pairs, [nblocks, M], in block order, into
+ * lse[m] = log sum over all columns of exp(logit). In double inside. */
+void sb_xent_merge(float *lse, const float *max, const float *sum,
+                   size_t nblocks, size_t M);
+/* logits <- scale * (softmax - onehot), in place, where softmax =
+ * exp(logit - lse[m]); target[m] is a column of this block, or -1. */
+void sb_xent_grad(float *logits, const float *lse, const int32_t *target,
+                  float scale, size_t M, size_t W);
+
+/* ---- rows.c --------------------------------------------------------------------- */
+
+/* out[i, :] = table[row[i], :] and table[row[i], :] += in[i, :], in order. */
+void sb_rows_get(float *out, const float *table, const uint32_t *row, size_t n,
+                 size_t D);
+void sb_rows_add(float *table, const float *in, const uint32_t *row, size_t n,
+                 size_t D);
+float sb_dot(const float *a, const float *b, size_t D);
+void sb_axpy(float *y, float a, const float *x, size_t D); /* y += a x */
+
+/* ---- sgns.c ----------------------------------------------------------------------- */
+
+/* Negative sampling (Mikolov et al. 2013b, eq. 4): one input vector against
+ * n output rows; label[0] = 1 (row[0] is the true word), others 0.
+ *   in      [D] read only; its (descent) step is ADDED to din [D]
+ *   out     output table; rows row[i] are updated in place with rate lr
+ * Returns the loss in nats before the update. Exact sigmoid. May run on one
+ * shared table from several threads on purpose (trainer/word2vec/hogwild.h). */
+float sb_sgns_step(float *din, const float *in, float *out, const uint32_t *row,
+                   size_t n, float lr, size_t D);
+
+/* ---- adamw.c ------------------------------------------------------------------------ */
+
+/* AdamW (Loshchilov & Hutter 2019) as PyTorch orders it, for n elements:
+ *   g = clip * grad;  w *= 1 - lr * decay;  m, v moments with bias correction
+ *   w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps) */
+typedef struct sb_adamw {
+    float lr, beta1, beta2, eps, decay, clip;
+    uint64_t t; /* this update's number, from 1 */
+} sb_adamw;
+void sb_adamw_step(float *w, float *m, float *v, const float *grad,
+                   const sb_adamw *o, size_t n);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * metrics.h - <dir>/metrics.jsonl: one JSON object a line, for machines.
+ * Rank 0 writes; other ranks' calls do nothing. On resume, lines of steps
+ * after the checkpoint are cut off, so that the file is the run that was. */
+#ifndef SB_TRAINER_METRICS_H
+#define SB_TRAINER_METRICS_H
+
+#include <stdint.h>
+
+#include "comm/comm.h"
+
+typedef struct sb_metrics sb_metrics;
+
+/* Open for appending after the line of step `step` (0: start anew). Local. */
+SB_MUST_USE sb_status sb_metrics_open(const sb_comm *c, const char *dir,
+                                      uint64_t step, sb_metrics **metrics_out);
+/* One line {"step":step, name:value, ...}: pairs of (const char *, double),
+ * n of them. Not-a-number is written as null. */
+void sb_metrics_line(sb_metrics *m, uint64_t step, const char *const *name,
+                     const double *value, int n);
+/* Flush and close; reports a write that failed. NULL is fine. */
+SB_MUST_USE sb_status sb_metrics_close(sb_metrics *m);
+
+#endif

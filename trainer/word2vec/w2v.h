@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * w2v.h - phase 1: skip-gram or CBOW with negative sampling (Mikolov et al.
+ * 2013a, 2013b) over the training split of a corpus.
+ *
+ * Every rank holds both tables. A round hands each worker (rank x thread) one
+ * block; at the end of a round the ranks add up what each of them changed
+ * (fixed order), so a run is repeatable, bit for bit, for the same number of
+ * ranks with one thread each. Blocks come in an order permuted anew for every
+ * epoch; the state between rounds is one number, the blocks done, so a run may
+ * go on with another number of ranks or threads.
+ */
+#ifndef SB_TRAINER_W2V_H
+#define SB_TRAINER_W2V_H
+
+#include <stdint.h>
+
+#include "comm/comm.h"
+#include "dataset/corpus.h"
+#include "dataset/vocab.h"
+
+typedef struct sb_w2v_options {
+    const char *dir;      /* checkpoints and metrics.jsonl go here         */
+    const char *config;   /* effective configuration, for the checkpoint   */
+    int cbow;             /* 0: skip-gram                                   */
+    uint32_t dim, window, negative, epochs;
+    double alpha, min_alpha; /* learning rate, linear over all words       */
+    double sample;        /* subsampling threshold (0: none)                */
+    double power;         /* of the noise distribution, 0.75                */
+    uint64_t seed;
+    int threads;
+    double checkpoint_minutes;
+    unsigned keep;        /* checkpoints kept                               */
+} sb_w2v_options;
+
+/* Names of the tensors in the checkpoint. */
+#define SB_W2V_INPUT  "word2vec.input"  /* f32 [V, dim] */
+#define SB_W2V_OUTPUT "word2vec.output" /* f32 [V, dim] */
+#define SB_W2V_COUNTS "word2vec.counts" /* u64 [V] */
+
+/* Train, or go on where the newest checkpoint in dir stands; a finished phase
+ * returns at once. Collective. SB_ESTOP after a signal, with a checkpoint. */
+SB_MUST_USE sb_status sb_w2v_train(sb_comm *c, sb_corpus *corpus,
+                                   const sb_vocab *vocab,
+                                   const sb_w2v_options *o);
+
+#endif
