@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "comm/internal.h"
@@ -18,16 +19,17 @@ sb_status sb_agree(sb_comm *c, sb_status local)
     int rank = c->size - (int)who;
     sb_error e = *sb_error_last();
     e.rank = rank;
+    memcpy(e.host, c->host, sizeof e.host);
     sb_comm_bcast(c, &e, sizeof e, rank);
     return sb_error_set(&e);
 }
 
 void sb_error_print(const sb_comm *c, const sb_error *e)
 {
-    char who[96] = "";
-    if (c && c->size > 1)
+    char who[96] = ""; /* a wrong option is wrong on every rank */
+    if (c && c->size > 1 && e->code != SB_EINVAL)
         snprintf(who, sizeof who, "rank %d (%s): ",
-                 e->rank >= 0 ? e->rank : c->rank, c->host);
+                 e->rank >= 0 ? e->rank : c->rank, e->host[0] ? e->host : c->host);
     fprintf(stderr, "shardbert: error: %s%s (%s, %s:%d)\n", who, e->text,
             sb_status_name(e->code), e->file, e->line);
     if (e->hint[0]) fprintf(stderr, "shardbert: try: %s\n", e->hint);

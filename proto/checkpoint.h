@@ -89,6 +89,15 @@ SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
                                      const void *const *desc,
                                      const size_t *desc_bytes, size_t parts);
 
+/* One caller, after a failure: remove the staging folder. Local errors of the
+ * removal are not reported. */
+void sb_ckpt_abandon(const char *dir, uint64_t step);
+/* True if dir holds a complete checkpoint of that step. */
+int sb_ckpt_exists(const char *dir, uint64_t step);
+/* Remove all but the newest `keep` (>= 1) complete checkpoints. Each is first
+ * renamed to debris, so that a half-removed one is never taken for complete. */
+SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep);
+
 /* ---- reading ---------------------------------------------------------------- */
 
 /* The path of the newest complete checkpoint in dir (sb_free); SB_ENOENT. */

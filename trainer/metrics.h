@@ -18,6 +18,10 @@ SB_MUST_USE sb_status sb_metrics_open(const sb_comm *c, const char *dir,
  * n of them. Not-a-number is written as null. */
 void sb_metrics_line(sb_metrics *m, uint64_t step, const char *const *name,
                      const double *value, int n);
+/* The value of `name` in the first (last = 0) or last line of
+ * <dir>/metrics.jsonl that has it. SB_ENOENT if none has. Local. */
+SB_MUST_USE sb_status sb_metrics_find(const char *dir, const char *name,
+                                      int last, double *value_out);
 /* Flush and close; reports a write that failed. NULL is fine. */
 SB_MUST_USE sb_status sb_metrics_close(sb_metrics *m);
 

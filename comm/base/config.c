@@ -218,20 +218,26 @@ static int file_line(void *user, const char *section, const char *name,
            SB_OK;
 }
 
+sb_status sb_config_parse(sb_config *c, const char *text, const char *name)
+{
+    sb_error_set(&(sb_error){.code = SB_OK, .rank = -1});
+    int line = ini_parse_string(text, file_line, c);
+    if (line == 0) return SB_OK;
+    if (line < 0) SB_FAIL(SB_ENOMEM, "out of memory: config file");
+    if (sb_error_last()->code == SB_OK)
+        SB_FAIL(SB_EINVAL, "%s line %d: 'name = value' expected", name, line);
+    SB_FAIL(sb_error_last()->code, "%s line %d: %s", name, line,
+            sb_error_last()->text);
+}
+
 sb_status sb_config_file(sb_config *c, const char *path)
 {
     char *text;
     size_t bytes;
     SB_TRY(sb_file_read(path, 1 << 20, &text, &bytes));
-    sb_error_set(&(sb_error){.code = SB_OK, .rank = -1});
-    int line = ini_parse_string(text, file_line, c);
+    sb_status st = sb_config_parse(c, text, path);
     sb_free(text);
-    if (line == 0) return SB_OK;
-    if (line < 0) SB_FAIL(SB_ENOMEM, "out of memory: config file");
-    if (sb_error_last()->code == SB_OK)
-        SB_FAIL(SB_EINVAL, "%s line %d: 'name = value' expected", path, line);
-    SB_FAIL(sb_error_last()->code, "%s line %d: %s", path, line,
-            sb_error_last()->text);
+    return st;
 }
 
 /* ---- command line ------------------------------------------------------------ */

@@ -45,6 +45,9 @@ void sb_config_close(sb_config *c);
 /* Read `key = value` lines (# and ; start comments). All options of the table
  * are allowed, whatever their phase: one recipe serves all phases. */
 SB_MUST_USE sb_status sb_config_file(sb_config *c, const char *path);
+/* The same from text in memory; `name` is used in messages. */
+SB_MUST_USE sb_status sb_config_parse(sb_config *c, const char *text,
+                                      const char *name);
 
 /* Parse argv[0..argc): --name value, --name=value, and plain words, which are
  * collected. Options outside `phases` are errors. "--" ends options. */

@@ -36,14 +36,15 @@ void sb_rng_normal(sb_rng_key key, uint64_t a, uint64_t first, float *out,
                    size_t n, float sd)
 {
     const double two_pi = 6.283185307179586;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t e = first + i, pair = e / 2;
-        sb_rng4 r =
-            sb_rng_at(key, a, (uint32_t)pair, (uint32_t)(pair >> 32));
+    for (uint64_t e = first; e < first + n;) {
+        uint64_t pair = e / 2;
+        sb_rng4 r = sb_rng_at(key, a, (uint32_t)pair, (uint32_t)(pair >> 32));
         double u = ((double)r.v[0] + 1.0) * 0x1p-32; /* (0, 1] */
-        double w = ((double)r.v[1]) * 0x1p-32 * two_pi;
-        double radius = sqrt(-2.0 * log(u));
-        out[i] = (float)(radius * (e & 1 ? sin(w) : cos(w)) * (double)sd);
+        double w = (double)r.v[1] * 0x1p-32 * two_pi;
+        double radius = sqrt(-2.0 * log(u)) * (double)sd;
+        if (!(e & 1)) out[e++ - first] = (float)(radius * cos(w));
+        if (e < first + n && e / 2 == pair)
+            out[e++ - first] = (float)(radius * sin(w));
     }
 }
 

@@ -40,12 +40,13 @@ enum { SB_ERROR_TEXT_MAX = 512, SB_ERROR_HINT_MAX = 256 };
 
 /* The last failure recorded on this thread. `text` is one line, lower case,
  * no trailing period. `hint`, if not empty, says what to try. `rank` is -1
- * until sb_agree() fills it. */
+ * and `host` empty until sb_agree() fills them. */
 typedef struct sb_error {
     sb_status code;
     int rank;
     int line;
     char file[48];
+    char host[64];
     char text[SB_ERROR_TEXT_MAX];
     char hint[SB_ERROR_HINT_MAX];
 } sb_error;
@@ -72,7 +73,16 @@ const char *sb_status_name(sb_status s);
  * 4 memory or limit, 5 numeric, 6 MPI, 75 stopped on request. */
 int sb_status_exit(sb_status s);
 
-#define SB_FAIL(code, ...) return sb_fail((code), __FILE__, __LINE__, __VA_ARGS__)
+/* Tells the compiler that a failure is not SB_OK, so that it does not warn of
+ * results that only success writes. */
+static inline sb_status sb_failed(sb_status s)
+{
+    if (s == SB_OK) __builtin_unreachable();
+    return s;
+}
+
+#define SB_FAIL(code, ...)                                                     \
+    return sb_failed(sb_fail((code), __FILE__, __LINE__, __VA_ARGS__))
 
 #define SB_REQUIRE(cond, code, ...)                                            \
     do {                                                                       \

@@ -34,8 +34,8 @@ const char *sb_kernels_core(void);
 /* y[N,O] = x[N,I] w[O,I]^T + b[O].  b may be NULL. */
 void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
                        size_t N, size_t I, size_t O);
-/* dx[N,I] = dy w (NULL: not wanted); dw += dy^T x; db += column sums of dy
- * (NULL: no bias). */
+/* dx[N,I] = dy w; dw += dy^T x; db += column sums of dy. dx, dw and db may
+ * each be NULL: not wanted. */
 void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
                         const float *x, const float *w, size_t N, size_t I,
                         size_t O);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ * batch.c - which document is sample g, and what of it is masked.
+ *
+ * Invariants: seq_begin[0] == 0, seq_begin[sequences] == tokens <= token_cap;
+ * masked rises; [CLS], [SEP] and any other special token is never masked. */
+#include "dataset/batch.h"
+
+#include <string.h>
+
+#include "comm/base/mem.h"
+#include "comm/base/rng.h"
+
+/* Held-out sets are masked alike in all runs, whatever their seed. */
+#define HELDOUT_SEED 0x68656c646f7574u /* "heldout" */
+
+sb_status sb_batch_open(size_t sequences, uint32_t max_length,
+                        sb_batch *batch_out)
+{
+    size_t tokens;
+    SB_REQUIRE(!__builtin_mul_overflow(sequences, (size_t)max_length,
+                                       &tokens) &&
+                   tokens <= UINT32_MAX,
+               SB_ELIMIT, "a batch of %zu sequences of %u tokens is too large",
+               sequences, max_length);
+    sb_batch b = {0};
+    b.token_cap = tokens;
+    b.sequence_cap = sequences;
+    sb_status st;
+    SB_GOTO(st, sb_alloc(tokens, sizeof *b.ids, "batch ids", &b.ids), fail);
+    SB_GOTO(st, sb_alloc(sequences + 1, sizeof *b.seq_begin, "batch offsets",
+                         &b.seq_begin),
+            fail);
+    SB_GOTO(st, sb_alloc(sequences, sizeof *b.sample, "batch samples",
+                         &b.sample),
+            fail);
+    SB_GOTO(st, sb_alloc(tokens, sizeof *b.masked, "masked places", &b.masked),
+            fail);
+    SB_GOTO(st, sb_alloc(tokens, sizeof *b.target, "masked ids", &b.target),
+            fail);
+    *batch_out = b;
+    return SB_OK;
+fail:
+    sb_batch_close(&b);
+    return st;
+}
+
+void sb_batch_close(sb_batch *b)
+{
+    sb_free(b->ids);
+    sb_free(b->seq_begin);
+    sb_free(b->sample);
+    sb_free(b->masked);
+    sb_free(b->target);
+    memset(b, 0, sizeof *b);
+}
+
+static int is_special(const sb_special_ids *s, uint32_t id)
+{
+    return id == s->pad || id == s->unk || id == s->cls || id == s->sep ||
+           id == s->mask;
+}
+
+/* Mask the newest sequence, which is sample g. */
+static void mask(sb_batch *b, const sb_batch_options *o, sb_rng_key key,
+                 uint64_t g, uint32_t begin)
+{
+    for (uint32_t i = begin; i < b->tokens; i++) {
+        uint32_t id = b->ids[i];
+        if (is_special(&o->special, id)) continue;
+        sb_rng4 r = sb_rng_at(key, g, i - begin, 0);
+        if (!(sb_rng_unit(r.v[0]) < o->mask_prob)) continue;
+        b->masked[b->nmasked] = i;
+        b->target[b->nmasked++] = id;
+        float what = sb_rng_unit(r.v[1]);
+        if (what < 0.8f)
+            b->ids[i] = o->special.mask;
+        else if (what < 0.9f)
+            b->ids[i] = sb_rng_below(r.v[2], o->vocab_size);
+    }
+}
+
+/* Append document `doc` as sample g. */
+static sb_status add(sb_batch *b, sb_corpus *corpus, const sb_batch_options *o,
+                     sb_rng_key key, uint64_t g, uint64_t doc)
+{
+    const uint32_t *ids;
+    uint32_t n;
+    SB_TRY(sb_corpus_document(corpus, doc, &ids, &n));
+    if (n > o->max_length - 2) n = o->max_length - 2;
+    uint32_t begin = (uint32_t)b->tokens;
+    uint32_t *at = b->ids + begin;
+    at[0] = o->special.cls;
+    memcpy(at + 1, ids, n * sizeof *ids);
+    at[n + 1] = o->special.sep;
+    b->tokens += n + 2;
+    b->sample[b->sequences++] = g;
+    b->seq_begin[b->sequences] = (uint32_t)b->tokens;
+    mask(b, o, key, g, begin);
+    return SB_OK;
+}
+
+static sb_status begin(sb_batch *b, const sb_corpus *corpus,
+                       const sb_batch_options *o, size_t n)
+{
+    SB_REQUIRE(o->max_length >= 3, SB_EINVAL,
+               "sequences of %u tokens: at least 3 are needed", o->max_length);
+    SB_REQUIRE(n <= b->sequence_cap && n <= b->token_cap / o->max_length,
+               SB_EBUG, "%zu sequences of %u tokens in a batch made for %zu",
+               n, o->max_length, b->sequence_cap);
+    SB_REQUIRE(sb_corpus_vocab_size(corpus) <= o->vocab_size, SB_EINVAL,
+               "the corpus has a vocabulary of %llu pieces, the model one of "
+               "%u",
+               (unsigned long long)sb_corpus_vocab_size(corpus),
+               o->vocab_size);
+    SB_REQUIRE(o->mask_prob >= 0 && o->mask_prob <= 1, SB_EINVAL,
+               "a masking probability of %g", (double)o->mask_prob);
+    b->tokens = b->sequences = b->nmasked = 0;
+    b->seq_begin[0] = 0;
+    return SB_OK;
+}
+
+sb_status sb_batch_train(sb_batch *b, sb_corpus *corpus,
+                         const sb_batch_options *o, uint64_t g, size_t n)
+{
+    SB_TRY(begin(b, corpus, o, n));
+    sb_rng_key order = sb_rng_key_make(o->seed, SB_RNG_ORDER);
+    sb_rng_key masks = sb_rng_key_make(o->seed, SB_RNG_MASK);
+    uint64_t documents = sb_corpus_documents(corpus);
+    for (uint64_t s = g; s < g + n; s++) {
+        uint64_t doc =
+            sb_rng_permute(order, s / documents, s % documents, documents);
+        SB_TRY(add(b, corpus, o, masks, s, doc));
+    }
+    return SB_OK;
+}
+
+sb_status sb_batch_heldout(sb_batch *b, sb_corpus *corpus,
+                           const sb_batch_options *o, uint64_t first, size_t n)
+{
+    uint64_t documents = sb_corpus_documents(corpus);
+    if (first >= documents)
+        n = 0;
+    else if (n > documents - first)
+        n = (size_t)(documents - first);
+    SB_TRY(begin(b, corpus, o, n));
+    sb_rng_key masks = sb_rng_key_make(HELDOUT_SEED, SB_RNG_MASK);
+    for (uint64_t d = first; d < first + n; d++)
+        SB_TRY(add(b, corpus, o, masks, d, d));
+    return SB_OK;
+}

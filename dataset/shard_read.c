@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ * shard_read.c - the reading half of dataset/shard.h.
+ *
+ * LMDB has no checksums and trusts its file: a short file is SIGBUS, a
+ * damaged meta page may be SIGFPE. So, in this order:
+ *   1. before LMDB sees the file: its size, and that both meta pages describe
+ *      a file of that size (check_meta);
+ *   2. the summary's checksum, sums and sizes, at open;
+ *   3. each block's checksum and invariants, at its first read.
+ * What this cannot see is damage in LMDB's own tree pages (a few per shard):
+ * a lookup through them may fail, or crash; it cannot give wrong ids, because
+ * a block knows its number and its checksum.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "comm/base/fsio.h"
+#include "comm/base/hash.h"
+#include "comm/base/mem.h"
+#include "dataset/shard_format.h"
+
+struct sb_shard_reader {
+    char *path;
+    uint64_t bytes, page_bytes;
+    MDB_env *env;
+    MDB_txn *txn; /* held for the reader's life: the file never changes */
+    MDB_dbi dbi;
+    const sb_summary_head *summary; /* all borrowed from the map */
+    const sb_block_index *index;
+    const uint64_t *counts;
+    const unsigned char **block; /* [blocks] NULL until verified */
+};
+
+/* ---- before LMDB ------------------------------------------------------------ */
+
+/* LMDB's data format 1: a page header of 16 bytes, then the meta record. */
+typedef struct meta_page {
+    uint64_t page_number;
+    uint16_t pad, flags;
+    uint32_t bounds;
+    uint32_t magic, version;
+    uint64_t address, map_bytes;
+    uint32_t page_bytes; /* md_pad of the free list */
+    uint32_t rest[11];
+    struct {
+        uint32_t pad;
+        uint16_t flags, depth;
+        uint64_t branch, leaf, overflow, entries, root;
+    } main;
+    uint64_t last_page, txn;
+} meta_page;
+_Static_assert(sizeof(meta_page) == 152, "LMDB's MDB_meta on 64 bits");
+
+enum { META_FLAG = 0x08, PAGE_MIN = 4096, PAGE_MAX = 1 << 16 };
+
+static sb_status check_meta(sb_shard_reader *r, int fd)
+{
+    const char *path = r->path;
+    uint64_t at = 0, bytes = r->bytes;
+    for (int i = 0; i < 2; i++) {
+        meta_page m;
+        ssize_t got = pread(fd, &m, sizeof m, (off_t)at);
+        SB_REQUIRE(got >= 0, SB_EIO, "cannot read shard '%s': %s", path,
+                   strerror(errno));
+        SB_REQUIRE(got == (ssize_t)sizeof m && m.magic == 0xBEEFC0DEu &&
+                       (m.flags & META_FLAG) && m.version == 1 &&
+                       m.page_number == (uint64_t)i,
+                   SB_EFORMAT, "'%s' is not a shard, or meta page %d is damaged",
+                   path, i);
+        uint64_t page = m.page_bytes;
+        SB_REQUIRE(page >= PAGE_MIN && page <= PAGE_MAX &&
+                       (page & (page - 1)) == 0 && m.last_page >= 1 &&
+                       m.last_page < bytes / page && bytes % page == 0 &&
+                       (m.main.root <= m.last_page ||
+                        m.main.root == UINT64_MAX) &&
+                       m.main.depth < 32,
+                   SB_EFORMAT,
+                   "shard '%s': meta page %d does not fit a file of %llu bytes",
+                   path, i, (unsigned long long)bytes);
+        at = r->page_bytes = page;
+    }
+    return SB_OK;
+}
+
+static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
+{
+    int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        int why = errno;
+        sb_status st = sb_fail(why == ENOENT ? SB_ENOENT : SB_EIO, __FILE__,
+                               __LINE__, "cannot open shard '%s': %s", r->path,
+                               strerror(why));
+        if (why == EMFILE)
+            sb_hint("raise the limit of open files (ulimit -n)");
+        return st;
+    }
+    struct stat s;
+    sb_status st = SB_OK;
+    if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) {
+        st = sb_fail(SB_EIO, __FILE__, __LINE__, "shard '%s' is not a file",
+                     r->path);
+    } else if (bytes_expected && (uint64_t)s.st_size != bytes_expected) {
+        st = sb_fail(SB_EFORMAT, __FILE__, __LINE__,
+                     "shard '%s' has %lld bytes, the manifest says %llu",
+                     r->path, (long long)s.st_size,
+                     (unsigned long long)bytes_expected);
+    } else {
+        r->bytes = (uint64_t)s.st_size;
+        st = check_meta(r, fd);
+    }
+    close(fd);
+    return st;
+}
+
+/* ---- the summary ------------------------------------------------------------ */
+
+/* LMDB does not look whether a value ends inside the file. Its page begins 16
+ * bytes before it with its own number, which tells where we are. */
+static int value_fits(const sb_shard_reader *r, const MDB_val *value)
+{
+    enum { HEAD = 16 };
+    const unsigned char *v = value->mv_data;
+    uint64_t page;
+    if ((uintptr_t)v % r->page_bytes != HEAD) return 0;
+    memcpy(&page, v - HEAD, sizeof page);
+    return page < r->bytes / r->page_bytes &&
+           value->mv_size >= SB_SHARD_VALUE_MIN &&
+           value->mv_size <= r->bytes - page * r->page_bytes - HEAD;
+}
+
+/* The value under `number`: inside the file, with the right magic and
+ * checksum. */
+static sb_status get(const sb_shard_reader *r, uint64_t number,
+                     const char *magic, const char *what,
+                     const unsigned char **value_out, size_t *bytes_out)
+{
+    unsigned char name[8];
+    sb_shard_key(number, name);
+    MDB_val key = {sizeof name, name}, value;
+    int rc = mdb_get(r->txn, r->dbi, &key, &value);
+    SB_REQUIRE(rc == 0, SB_EFORMAT, "shard '%s': %s: %s", r->path, what,
+               mdb_strerror(rc));
+    SB_REQUIRE(value_fits(r, &value), SB_EFORMAT,
+               "shard '%s': %s does not lie in the file", r->path, what);
+    const unsigned char *v = value.mv_data;
+    SB_REQUIRE(memcmp(v, magic, 3) == 0, SB_EFORMAT,
+               "shard '%s': %s is something else", r->path, what);
+    SB_REQUIRE(v[3] == magic[3], SB_EVERSION,
+               "shard '%s': %s is of version '%c', this program reads '%c'",
+               r->path, what, v[3], magic[3]);
+    uint32_t crc;
+    memcpy(&crc, v + 4, sizeof crc);
+    SB_REQUIRE(crc == sb_crc32c(0, v + SB_SHARD_CRC_AT,
+                                value.mv_size - SB_SHARD_CRC_AT),
+               SB_EFORMAT, "shard '%s': %s is damaged (checksum)", r->path,
+               what);
+    *value_out = v;
+    *bytes_out = value.mv_size;
+    return SB_OK;
+}
+
+static sb_status check_sums(const sb_shard_reader *r)
+{
+    const sb_shard_info *n = &r->summary->info;
+    uint64_t tokens = 0, sentences = 0, documents = 0, counted = 0;
+    for (uint64_t i = 0; i < n->blocks; i++) {
+        const sb_block_index *b = &r->index[i];
+        SB_REQUIRE(b->tokens > 0 && b->tokens <= SB_BLOCK_TOKENS_MAX &&
+                       b->sentences > 0 && b->sentences <= b->tokens &&
+                       b->documents > 0 && b->documents <= b->sentences,
+                   SB_EFORMAT, "shard '%s': wrong counts for block %llu",
+                   r->path, (unsigned long long)i);
+        tokens += b->tokens;
+        sentences += b->sentences;
+        documents += b->documents;
+    }
+    for (uint64_t i = 0; i < n->vocab_size; i++) {
+        SB_REQUIRE(r->counts[i] <= n->tokens - counted, SB_EFORMAT,
+                   "shard '%s': pieces counted too often", r->path);
+        counted += r->counts[i];
+    }
+    SB_REQUIRE(tokens == n->tokens && sentences == n->sentences &&
+                   documents == n->documents && counted == n->tokens,
+               SB_EFORMAT, "shard '%s': the summary's sums are wrong",
+               r->path);
+    return SB_OK;
+}
+
+static sb_status read_summary(sb_shard_reader *r)
+{
+    const unsigned char *v;
+    size_t bytes;
+    SB_TRY(get(r, SB_SUMMARY_KEY, SB_SUMMARY_MAGIC, "summary", &v, &bytes));
+    r->summary = (const void *)v;
+    const sb_shard_info *n = &r->summary->info;
+    SB_REQUIRE(n->blocks > 0 && n->blocks <= SB_SHARD_BLOCKS_MAX &&
+                   n->vocab_size > 0 && n->vocab_size <= SB_SHARD_VOCAB_MAX &&
+                   bytes ==
+                       sb_shard_pad(sb_summary_used(n->blocks, n->vocab_size)),
+               SB_EFORMAT, "shard '%s': the summary has a wrong size",
+               r->path);
+    MDB_stat s;
+    SB_REQUIRE(mdb_stat(r->txn, r->dbi, &s) == 0 &&
+                   s.ms_entries == n->blocks + 1,
+               SB_EFORMAT, "shard '%s': its summary says %llu blocks, it holds "
+               "another number", r->path, (unsigned long long)n->blocks);
+    r->index = (const void *)(v + sizeof *r->summary);
+    r->counts = (const void *)(v + sb_summary_counts_at(n->blocks));
+    SB_TRY(check_sums(r));
+    return sb_alloc((size_t)n->blocks, sizeof *r->block, "block list",
+                    &r->block);
+}
+
+/* ---- open, close ------------------------------------------------------------ */
+
+static sb_status open_env(sb_shard_reader *r)
+{
+    int rc = mdb_env_create(&r->env);
+    /* The writer's map size is address space; a reader needs the file's. */
+    if (rc == 0) rc = mdb_env_set_mapsize(r->env, (size_t)r->bytes);
+    if (rc == 0)
+        rc = mdb_env_open(r->env, r->path,
+                          MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS,
+                          0);
+    if (rc == 0) rc = mdb_txn_begin(r->env, NULL, MDB_RDONLY, &r->txn);
+    if (rc == 0) rc = mdb_dbi_open(r->txn, NULL, 0, &r->dbi);
+    SB_REQUIRE(rc != ENOMEM, SB_ENOMEM, "out of memory: map of shard '%s'",
+               r->path);
+    SB_REQUIRE(rc == 0, rc > 0 ? SB_EIO : SB_EFORMAT,
+               "cannot open shard '%s': %s", r->path, mdb_strerror(rc));
+    return SB_OK;
+}
+
+sb_status sb_shard_open(const char *path, uint64_t bytes_expected,
+                        sb_shard_reader **reader_out)
+{
+    sb_shard_reader *r;
+    SB_TRY(sb_alloc(1, sizeof *r, "shard reader", &r));
+    sb_status st = SB_OK;
+    r->path = sb_format("%s", path);
+    if (!r->path)
+        st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
+    if (st == SB_OK) st = check_file(r, bytes_expected);
+    if (st == SB_OK) st = open_env(r);
+    if (st == SB_OK) st = read_summary(r);
+    if (st != SB_OK) {
+        sb_shard_close(r);
+        return st;
+    }
+    *reader_out = r;
+    return SB_OK;
+}
+
+void sb_shard_close(sb_shard_reader *r)
+{
+    if (!r) return;
+    if (r->txn) mdb_txn_abort(r->txn);
+    if (r->env) mdb_env_close(r->env);
+    sb_free(r->path);
+    sb_free(r->block);
+    sb_free(r);
+}
+
+const sb_shard_info *sb_shard_get_info(const sb_shard_reader *r)
+{
+    return &r->summary->info;
+}
+
+const sb_block_index *sb_shard_index(const sb_shard_reader *r)
+{
+    return r->index;
+}
+
+const uint64_t *sb_shard_counts(const sb_shard_reader *r)
+{
+    return r->counts;
+}
+
+/* ---- blocks ----------------------------------------------------------------- */
+
+static void take_apart(const unsigned char *v, const sb_block_index *n,
+                       sb_block *b)
+{
+    const uint32_t *p = (const void *)(v + sizeof(sb_block_head));
+    b->tokens = n->tokens;
+    b->sentences = n->sentences;
+    b->documents = n->documents;
+    b->ids = p;
+    b->sent_end = b->ids + n->tokens;
+    b->doc_end = b->sent_end + n->sentences;
+}
+
+static int ends_rise(const uint32_t *end, uint32_t n, uint32_t tokens)
+{
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (end[i] <= before) return 0;
+        before = end[i];
+    }
+    return before == tokens;
+}
+
+/* Both lists rise to the same last value: the inner loop ends. */
+static int documents_end_sentences(const sb_block *b)
+{
+    uint32_t s = 0;
+    for (uint32_t d = 0; d < b->documents; d++) {
+        while (b->sent_end[s] < b->doc_end[d]) s++;
+        if (b->sent_end[s] != b->doc_end[d]) return 0;
+    }
+    return 1;
+}
+
+static sb_status check_block(const sb_shard_reader *r, uint64_t i,
+                             const unsigned char *v, size_t bytes)
+{
+    const sb_block_index *n = &r->index[i];
+    sb_block_head head;
+    memcpy(&head, v, sizeof head);
+    unsigned long long number = i;
+    SB_REQUIRE(head.number == i && head.tokens == n->tokens &&
+                   head.sentences == n->sentences &&
+                   head.documents == n->documents && head.zero == 0 &&
+                   bytes == sb_shard_pad(sb_block_used(n->tokens, n->sentences,
+                                                       n->documents)),
+               SB_EFORMAT, "shard '%s': block %llu is not what the summary says",
+               r->path, number);
+    sb_block b;
+    take_apart(v, n, &b);
+    SB_REQUIRE(ends_rise(b.sent_end, b.sentences, b.tokens) &&
+                   ends_rise(b.doc_end, b.documents, b.tokens) &&
+                   documents_end_sentences(&b),
+               SB_EFORMAT, "shard '%s': block %llu has ends out of order",
+               r->path, number);
+    uint32_t top = 0;
+    for (uint32_t t = 0; t < b.tokens; t++)
+        top = b.ids[t] > top ? b.ids[t] : top;
+    SB_REQUIRE(top < r->summary->info.vocab_size, SB_EFORMAT,
+               "shard '%s': block %llu holds id %u of a vocabulary of %llu",
+               r->path, number, top,
+               (unsigned long long)r->summary->info.vocab_size);
+    return SB_OK;
+}
+
+sb_status sb_shard_read(sb_shard_reader *r, uint64_t i, sb_block *block_out)
+{
+    SB_REQUIRE(i < r->summary->info.blocks, SB_EINVAL,
+               "shard '%s' has no block %llu", r->path, (unsigned long long)i);
+    if (!r->block[i]) {
+        char what[40];
+        snprintf(what, sizeof what, "block %llu", (unsigned long long)i);
+        const unsigned char *v;
+        size_t bytes;
+        SB_TRY(get(r, i, SB_BLOCK_MAGIC, what, &v, &bytes));
+        SB_TRY(check_block(r, i, v, bytes));
+        r->block[i] = v;
+    }
+    take_apart(r->block[i], &r->index[i], block_out);
+    return SB_OK;
+}

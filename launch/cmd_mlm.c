@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_mlm.c - `shardbert mlm`: options into trainer/mlm, and the summary. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/base/fsio.h"
+#include "comm/base/mem.h"
+#include "dataset/corpus.h"
+#include "launch/common.h"
+#include "trainer/metrics.h"
+#include "trainer/mlm/pretrain.h"
+
+static sb_mlm_options options(const sb_app *a)
+{
+    const sb_config *c = a->config;
+#define U32(name) ((uint32_t)sb_config_int(c, name))
+#define U64(name) ((uint64_t)sb_config_int(c, name))
+#define F32(name) ((float)sb_config_real(c, name))
+    return (sb_mlm_options){
+        .init_scale = sb_config_real(c, "init-scale"),
+        .unigram_bias = sb_config_bool(c, "unigram-bias"),
+        .shape = {.dim = U32("dim"),
+                  .layers = U32("layers"),
+                  .heads = U32("heads"),
+                  .ffn = U32("ffn"),
+                  .positions = U32("positions")},
+        .init_range = F32("init-range"),
+        .batch = U32("batch"),
+        .slots = U32("slots"),
+        .max_length = U32("max-length"),
+        .micro_batch = U32("micro-batch"),
+        .vocab_block = U32("vocab-block"),
+        .mask_prob = F32("mask-prob"),
+        .dropout = F32("dropout"),
+        .attention_dropout = F32("attention-dropout"),
+        .schedule = {.lr = sb_config_real(c, "lr"),
+                     .warmup = U64("warmup"),
+                     .steps = U64("steps")},
+        .adam = {.beta1 = F32("beta1"),
+                 .beta2 = F32("beta2"),
+                 .eps = F32("adam-eps"),
+                 .decay = F32("weight-decay"),
+                 .clip = sb_config_real(c, "clip"),
+                 .train_table = !sb_config_bool(c, "freeze-table")},
+        .stop_at = U64("stop-at"),
+        .eval_every = U64("eval-every"),
+        .eval_samples = U64("eval-samples"),
+        .checkpoint_every = U64("checkpoint-every"),
+        .keep = (unsigned)sb_config_int(c, "keep"),
+        .logit_bytes = U64("logit-memory"),
+        .seed = U64("seed"),
+        .threads = (int)sb_config_int(c, "threads")};
+#undef U32
+#undef U64
+#undef F32
+}
+
+/* --init word2vec is the run's word2vec folder, none is chance, else a
+ * folder. */
+static sb_status init_dir(const sb_app *a, char **dir_out)
+{
+    const char *init = sb_config_text(a->config, "init");
+    *dir_out = NULL;
+    if (strcmp(init, "none") == 0) return SB_OK;
+    if (strcmp(init, "word2vec") == 0)
+        return sb_app_path(a, NULL, "word2vec", dir_out);
+    *dir_out = sb_format("%s", init);
+    SB_REQUIRE(*dir_out, SB_ENOMEM, "out of memory: a path");
+    return SB_OK;
+}
+
+/* Results to standard output: from metrics.jsonl, so that a run that was
+ * stopped and went on tells the whole story. Rank 0. */
+static sb_status summary(const char *dir)
+{
+    double before, after, unigram, random;
+    SB_TRY(sb_metrics_find(dir, "heldout_loss", 0, &before));
+    SB_TRY(sb_metrics_find(dir, "heldout_loss", 1, &after));
+    SB_TRY(sb_metrics_find(dir, "unigram_loss", 1, &unigram));
+    SB_TRY(sb_metrics_find(dir, "random_loss", 1, &random));
+    printf("held-out MLM loss (nats per masked token)\n"
+           "  at random, ln V        %8.4f\n"
+           "  unigram distribution   %8.4f\n"
+           "  before training        %8.4f\n"
+           "  after training         %8.4f   (%.4f better than the unigrams)\n",
+           random, unigram, before, after, unigram - after);
+    return SB_OK;
+}
+
+sb_status sb_cmd_mlm(sb_app *a)
+{
+    char *used = NULL, *dir = NULL, *init = NULL;
+    sb_vocab *vocab = NULL;
+    sb_corpus *train = NULL, *heldout = NULL;
+    sb_mlm_options o = options(a);
+    sb_mlm_report report;
+    sb_status st;
+    SB_GOTO(st, sb_app_vocab(a, &vocab), out);
+    SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &train), out);
+    SB_GOTO(st, sb_app_corpus(a, SB_HELDOUT, &heldout), out);
+    SB_GOTO(st, sb_app_begin(a, "mlm", &used), out);
+    st = sb_app_path(a, NULL, "mlm", &dir);
+    if (st == SB_OK) st = init_dir(a, &init);
+    SB_GOTO(st, sb_agree(a->comm, st), out);
+    o.dir = dir;
+    o.config = used;
+    o.init_dir = init;
+    o.shape.vocab = sb_vocab_size(vocab);
+    SB_GOTO(st, sb_mlm_train(a->comm, train, heldout, vocab, &o, &report), out);
+    st = sb_agree(a->comm, sb_comm_rank(a->comm) == 0 ? summary(dir) : SB_OK);
+out:
+    sb_corpus_close(train);
+    sb_corpus_close(heldout);
+    sb_vocab_close(vocab);
+    sb_free(used);
+    sb_free(dir);
+    sb_free(init);
+    return st;
+}

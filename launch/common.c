@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * common.c - paths, vocabulary, sources and records of a run. */
+#include "launch/common.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "comm/base/fsio.h"
+#include "comm/base/log.h"
+#include "comm/base/mem.h"
+
+sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
+                      char **path_out)
+{
+    const char *set = option ? sb_config_text(a->config, option) : NULL;
+    char *p = set ? sb_format("%s", set) : sb_path_join(a->run, rest);
+    SB_REQUIRE(p, SB_ENOMEM, "out of memory: a path");
+    *path_out = p;
+    return SB_OK;
+}
+
+static sb_status write_used(const sb_app *a, const char *phase, const char *text)
+{
+    SB_TRY(sb_dir_make(a->run));
+    char *path = sb_format("%s/%s.used", a->run, phase);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+    sb_status st = sb_file_write(path, text, strlen(text));
+    sb_free(path);
+    return st;
+}
+
+sb_status sb_app_begin(const sb_app *a, const char *phase, char **effective_out)
+{
+    char *text = sb_config_effective(a->config, a->phase);
+    sb_status st = text ? SB_OK
+                        : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                  "out of memory: configuration");
+    if (st == SB_OK && sb_comm_rank(a->comm) == 0) st = write_used(a, phase, text);
+    st = sb_agree(a->comm, st);
+    if (st == SB_OK)
+        *effective_out = text;
+    else
+        sb_free(text);
+    return st;
+}
+
+sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
+{
+    char *path = NULL;
+    sb_vocab *v = NULL;
+    sb_status st = sb_app_path(a, "vocab", "vocab/vocab.txt", &path);
+    if (st == SB_OK) st = sb_vocab_load(path, &v);
+    if (st == SB_ENOENT)
+        sb_hint("run `shardbert vocab` first, or name one with --vocab FILE");
+    sb_free(path);
+    st = sb_agree(a->comm, st);
+    if (st == SB_OK)
+        *vocab_out = v;
+    else
+        sb_vocab_close(v);
+    return st;
+}
+
+sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
+{
+    char *dir = NULL;
+    sb_corpus *c = NULL;
+    sb_status st = sb_app_path(a, "corpus", "corpus", &dir);
+    if (st == SB_OK) st = sb_corpus_open(dir, split, &c);
+    if (st == SB_ENOENT)
+        sb_hint("run `shardbert ingest` first, or name one with --corpus DIR");
+    if (st == SB_EINVAL && split == SB_HELDOUT)
+        sb_hint("ingest with a larger --held-out share, or more text");
+    sb_free(dir);
+    st = sb_agree(a->comm, st);
+    if (st == SB_OK)
+        *corpus_out = c;
+    else
+        sb_corpus_close(c);
+    return st;
+}
+
+static sb_status open_sources(const sb_app *a, sb_sources **out)
+{
+    const char *const *spec;
+    size_t n = sb_config_list(a->config, "source", &spec);
+    if (n == 0) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__, "no source of text is named");
+        return sb_hint("--source text:'FILES*.txt', or source = ... in the recipe");
+    }
+    int paragraph = strcmp(sb_config_text(a->config, "documents"), "paragraph") == 0;
+    return sb_sources_open(spec, n, paragraph ? SB_DOC_PARAGRAPH : SB_DOC_LINE,
+                           SB_UNIT_BYTES, out);
+}
+
+sb_status sb_app_sources(const sb_app *a, sb_sources **out)
+{
+    sb_sources *s = NULL;
+    sb_status st = sb_agree(a->comm, open_sources(a, &s));
+    if (st == SB_OK)
+        *out = s;
+    else
+        sb_sources_close(s);
+    return st;
+}
+
+sb_status sb_app_check_bad(const sb_app *a, uint64_t documents, const sb_bad *bad)
+{
+    uint64_t n[2] = {documents, bad->count};
+    sb_comm_sum_u64(a->comm, n, 2);
+    /* The first bad document of the lowest rank that has one. */
+    uint64_t who = bad->count ? (uint64_t)(sb_comm_size(a->comm) -
+                                           sb_comm_rank(a->comm))
+                              : 0;
+    sb_comm_max_u64(a->comm, &who, 1);
+    sb_bad first = *bad;
+    if (who)
+        sb_comm_bcast(a->comm, &first, sizeof first,
+                      sb_comm_size(a->comm) - (int)who);
+    uint64_t all = n[0] + n[1];
+    double most = sb_config_real(a->config, "max-bad");
+    if (all == 0) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the sources hold no document: nothing but white space");
+        return sb_hint("look at the files that --source names");
+    }
+    if ((double)n[1] > most * (double)all) {
+        sb_fail(SB_EFORMAT, __FILE__, __LINE__,
+                "%" PRIu64 " of %" PRIu64 " documents cannot be read, first: %s",
+                n[1], all, first.first);
+        return sb_hint("convert the text to UTF-8 (iconv -f LATIN1 -t UTF-8), or "
+                       "allow it with --max-bad");
+    }
+    if (n[1])
+        sb_log(SB_LOG_WARN, "%" PRIu64 " of %" PRIu64
+                            " documents cannot be read and are skipped, first: %s",
+               n[1], all, first.first);
+    return SB_OK;
+}
+
+sb_status sb_app_compare(const char *path, const char *text, const char *what,
+                         int *same_out)
+{
+    char *old;
+    size_t bytes;
+    if (!sb_file_exists(path)) {
+        *same_out = 0;
+        return SB_OK;
+    }
+    SB_TRY(sb_file_read(path, 1 << 20, &old, &bytes));
+    int same = strcmp(old, text) == 0;
+    sb_free(old);
+    if (!same) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the %s in this run folder was made from other input or with "
+                "other options ('%s' tells)",
+                what, path);
+        return sb_hint("use another --run folder, or delete the %s to make it "
+                       "anew",
+                       what);
+    }
+    *same_out = 1;
+    return SB_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * common.h - what the subcommands share. */
+#ifndef SB_LAUNCH_COMMON_H
+#define SB_LAUNCH_COMMON_H
+
+#include "comm/agree.h"
+#include "comm/base/config.h"
+#include "comm/comm.h"
+#include "dataset/corpus.h"
+#include "dataset/source.h"
+#include "dataset/vocab.h"
+#include "launch/options.h"
+
+typedef struct sb_app {
+    sb_comm *comm;
+    sb_config *config;
+    const char *run; /* the run folder */
+    unsigned phase;
+} sb_app;
+
+/* The subcommands. Each is collective and returns the same status on every
+ * rank. */
+SB_MUST_USE sb_status sb_cmd_vocab(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_ingest(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_word2vec(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_mlm(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_fill(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_neighbours(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_inspect(sb_app *a);
+
+/* <run>/<rest> in new memory (sb_free), or the option's value if it is set. */
+SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
+                                  const char *rest, char **path_out);
+
+/* Make the run folder's <rest> folder (rank 0) and write the effective
+ * configuration of this phase as <run>/<phase name>.used. Collective. */
+SB_MUST_USE sb_status sb_app_begin(const sb_app *a, const char *phase,
+                                   char **effective_out);
+
+/* Load the vocabulary (--vocab or the run's). Collective. */
+SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
+
+/* Open a split of the corpus (--corpus or the run's). Collective. */
+SB_MUST_USE sb_status sb_app_corpus(const sb_app *a, sb_split split,
+                                    sb_corpus **corpus_out);
+
+/* Open the sources of --source and --documents. Collective. */
+SB_MUST_USE sb_status sb_app_sources(const sb_app *a, sb_sources **out);
+
+/* Add up what the ranks read; SB_EFORMAT if more than --max-bad of it is
+ * unreadable, SB_EINVAL if there is no document at all. Warns of what is
+ * skipped. Collective. */
+SB_MUST_USE sb_status sb_app_check_bad(const sb_app *a, uint64_t documents,
+                                       const sb_bad *bad);
+
+/* A record of what a result was made from: compare with the one on disk.
+ * *same_out = 1 if `path` holds exactly `text`, 0 if there is no such file;
+ * SB_EINVAL if it holds something else. Local. */
+SB_MUST_USE sb_status sb_app_compare(const char *path, const char *text,
+                                     const char *what, int *same_out);
+
+#endif

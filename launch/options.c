@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * options.c - the table. */
+#include "launch/options.h"
+
+#include <stdint.h>
+
+enum {
+    VOCAB = SB_PHASE_VOCAB,
+    INGEST = SB_PHASE_INGEST,
+    W2V = SB_PHASE_WORD2VEC,
+    MLM = SB_PHASE_MLM,
+    FILL = SB_PHASE_FILL,
+    NEAR = SB_PHASE_NEIGHBOURS,
+    LOOK = SB_PHASE_INSPECT,
+    TRAIN = W2V | MLM,
+    ALL = 127
+};
+
+#define BIG 9007199254740992.0 /* 2^53 */
+
+#define TEXT(name, phases, def, value, help)                                   \
+    {name, SB_OPT_TEXT, phases, def, 0, 0, NULL, value, help}
+#define INT(name, phases, def, min, max, help)                                 \
+    {name, SB_OPT_INT, phases, def, min, max, NULL, "N", help}
+#define REAL(name, phases, def, min, max, help)                                \
+    {name, SB_OPT_REAL, phases, def, min, max, NULL, "X", help}
+#define BOOL(name, phases, def, help)                                          \
+    {name, SB_OPT_BOOL, phases, def, 0, 0, NULL, "BOOL", help}
+#define CHOICE(name, phases, def, choices, help)                               \
+    {name, SB_OPT_CHOICE, phases, def, 0, 0, choices, "WHICH", help}
+#define LIST(name, phases, value, help)                                        \
+    {name, SB_OPT_LIST, phases, NULL, 0, 0, NULL, value, help}
+
+const sb_option sb_options[] = {
+    TEXT("config", ALL, NULL, "FILE", "recipe: a file of 'name = value' lines"),
+    TEXT("run", ALL, "run", "DIR", "run folder: everything is kept in it"),
+    TEXT("vocab", ALL & ~VOCAB, NULL, "FILE", "vocab.txt (default: the run's)"),
+    TEXT("corpus", INGEST | TRAIN, NULL, "DIR", "corpus (default: the run's)"),
+    INT("seed", TRAIN, "1", 0, BIG, "names all random numbers of the run"),
+    INT("threads", TRAIN, "1", 1, 1024, "threads per rank"),
+    CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
+
+    LIST("source", VOCAB | INGEST, "KIND:GLOB",
+         "text to read, may be given again; KIND is text"),
+    CHOICE("documents", VOCAB | INGEST, "line", "line|paragraph",
+           "what makes a document of plain text"),
+    REAL("max-bad", VOCAB | INGEST, "0.01", 0, 1,
+         "largest share of documents that may be unreadable (not UTF-8, say)"),
+    INT("vocab-size", VOCAB, "256000", 6, 16e6, "pieces of the vocabulary"),
+    INT("alphabet-limit", VOCAB, "1000", 1, 1e6, "most letters kept"),
+    INT("min-count", VOCAB, "2", 1, BIG, "rarer pairs are not merged"),
+    REAL("held-out", INGEST, "0.005", 0, 0.5,
+         "share of documents kept for evaluation, chosen by their hash"),
+    INT("block-tokens", INGEST, "32768", 1024, 1048576,
+        "tokens after which a block of a shard is full"),
+
+    CHOICE("word2vec-model", W2V, "cbow", "skip-gram|cbow", "which word2vec"),
+    INT("dim", TRAIN, "768", 8, 65536, "width of the embeddings and the model"),
+    INT("window", W2V, "5", 1, 1000, "largest distance of context words"),
+    INT("negative", W2V, "5", 1, 63, "negative samples per positive one"),
+    INT("epochs", W2V, "3", 1, 1e6, "passes over the corpus"),
+    REAL("alpha", W2V, "0.025", 0, 10, "learning rate at the start"),
+    REAL("min-alpha", W2V, "0.0001", 0, 10, "learning rate at the end"),
+    REAL("sample", W2V, "0.001", 0, 1, "subsampling threshold, 0: none"),
+    REAL("noise-power", W2V, "0.75", 0, 2, "of counts, for negative samples"),
+    REAL("checkpoint-minutes", W2V, "15", 0, 1e6, "time between checkpoints"),
+
+    INT("layers", MLM, "6", 1, 1000, "transformer layers"),
+    INT("heads", MLM, "12", 1, 65536, "attention heads"),
+    INT("ffn", MLM, "3072", 1, 1e6, "width of the feed-forward layers"),
+    INT("positions", MLM, "512", 3, 65536, "position embeddings"),
+    INT("max-length", MLM, "512", 3, 65536, "tokens a sample is cut to"),
+    INT("batch", MLM, "64", 1, 1e6, "sequences in the global batch"),
+    INT("slots", MLM, "16", 1, 1e6,
+        "fixed parts of the batch; at least as many as ranks"),
+    INT("micro-batch", MLM, "0", 0, 1e6,
+        "sequences whose activations a rank keeps; 0: all; changes no bit"),
+    INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
+    INT("steps", MLM, "250000", 1, BIG, "updates in all"),
+    REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),
+    INT("warmup", MLM, "0", 0, BIG, "steps of linear warm-up"),
+    REAL("weight-decay", MLM, "0", 0, 10, "decoupled, not for biases and norms"),
+    REAL("beta1", MLM, "0.9", 0, 0.999999, "Adam"),
+    REAL("beta2", MLM, "0.999", 0, 0.999999, "Adam"),
+    REAL("adam-eps", MLM, "1e-8", 1e-30, 1, "Adam"),
+    REAL("clip", MLM, "0", 0, 1e30, "largest gradient norm, 0: no clipping"),
+    REAL("mask-prob", MLM, "0.15", 0.001, 0.999, "share of tokens masked"),
+    REAL("dropout", MLM, "0.1", 0, 0.9, "on embeddings and feed-forward"),
+    REAL("attention-dropout", MLM, "0.1", 0, 0.9, "on attention weights"),
+    TEXT("init", MLM, "word2vec", "word2vec|none|DIR",
+         "where token rows come from: the run's word2vec, chance, or a folder"),
+    REAL("init-scale", MLM, "0.02", 0, 100,
+         "deviation word2vec rows are scaled to, 0: as they are"),
+    REAL("init-range", MLM, "0.02", 0, 10, "deviation of random weights"),
+    BOOL("unigram-bias", MLM, "true",
+         "start the output bias at log unigram probability"),
+    BOOL("freeze-table", MLM, "false", "do not train the token table"),
+    INT("stop-at", MLM, "0", 0, BIG, "leave after this step, with a checkpoint"),
+    INT("eval-every", MLM, "1000", 0, BIG, "steps between evaluations, 0: none"),
+    INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
+    INT("checkpoint-every", MLM, "1000", 0, BIG, "steps between checkpoints"),
+    INT("keep", TRAIN, "2", 0, 1e6, "checkpoints kept, 0: all"),
+    INT("logit-memory", MLM, "268435456", 0, BIG,
+        "bytes of logits kept between passes; changes no bit"),
+
+    INT("top", FILL | NEAR, "5", 1, 1000, "how many answers"),
+    BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
+};
+const size_t sb_options_n = sizeof sb_options / sizeof sb_options[0];

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * options.h - the one table of options: command line, config file, help and
+ * effective configuration all come from it. */
+#ifndef SB_LAUNCH_OPTIONS_H
+#define SB_LAUNCH_OPTIONS_H
+
+#include "comm/base/config.h"
+
+enum {
+    SB_PHASE_VOCAB = 1,
+    SB_PHASE_INGEST = 2,
+    SB_PHASE_WORD2VEC = 4,
+    SB_PHASE_MLM = 8,
+    SB_PHASE_FILL = 16,
+    SB_PHASE_NEIGHBOURS = 32,
+    SB_PHASE_INSPECT = 64
+};
+
+extern const sb_option sb_options[];
+extern const size_t sb_options_n;
+
+#endif

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT
+ * ckpt_write.c - the writing half of proto/checkpoint.h.
+ *
+ * Invariants: everything happens in <dir>/.tmp-ckpt-<step>; parts and manifest
+ * are synced, then their folder, before the one rename; nothing called ckpt-*
+ * is written to or removed in place.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/base/mem.h"
+#include "proto/codec.h"
+
+static const char debris[] = ".tmp-ckpt-";
+
+struct sb_ckpt_part {
+    sb_out *out;
+    uint32_t writer;
+    sb_tensor *table; /* a copy */
+    size_t tensors;
+    Shardbert__Range *range; /* [ranges] */
+    size_t ranges, range_cap;
+};
+
+/* ---- folders ---------------------------------------------------------------- */
+
+static char *staging_path(const char *dir, uint64_t step)
+{
+    return sb_format("%s/%s%09" PRIu64, dir, debris, step);
+}
+
+static char *final_path(const char *dir, uint64_t step)
+{
+    char name[SB_CKPT_NAME_ROOM];
+    sb_ckpt_name(step, name);
+    return sb_path_join(dir, name);
+}
+
+static sb_status no_path(void)
+{
+    SB_FAIL(SB_ENOMEM, "out of memory: a path");
+}
+
+static sb_status remove_debris(const char *dir)
+{
+    char **name;
+    size_t n;
+    SB_TRY(sb_dir_list(dir, &name, &n));
+    sb_status st = SB_OK;
+    for (size_t i = 0; i < n && st == SB_OK; i++) {
+        if (strncmp(name[i], debris, strlen(debris)) != 0) continue;
+        char *path = sb_path_join(dir, name[i]);
+        st = path ? sb_dir_remove(path) : no_path();
+        sb_free(path);
+    }
+    sb_names_free(name, n);
+    return st;
+}
+
+sb_status sb_ckpt_begin(const char *dir, uint64_t step)
+{
+    SB_TRY(sb_dir_make(dir));
+    SB_REQUIRE(!sb_ckpt_exists(dir, step), SB_EINVAL,
+               "'%s' has a checkpoint of step %" PRIu64 " already", dir, step);
+    SB_TRY(remove_debris(dir));
+    char *path = staging_path(dir, step);
+    sb_status st = path ? sb_dir_make(path) : no_path();
+    sb_free(path);
+    return st;
+}
+
+void sb_ckpt_abandon(const char *dir, uint64_t step)
+{
+    sb_error first = *sb_error_last(); /* what failed, not what follows */
+    char *path = staging_path(dir, step);
+    if (!path || sb_dir_remove(path) != SB_OK) (void)sb_error_set(&first);
+    sb_free(path);
+}
+
+int sb_ckpt_exists(const char *dir, uint64_t step)
+{
+    char *path = final_path(dir, step);
+    int yes = path && sb_file_exists(path);
+    sb_free(path);
+    return yes;
+}
+
+/* ---- parts ------------------------------------------------------------------ */
+
+static void free_part(sb_ckpt_part *p)
+{
+    sb_free(p->table);
+    sb_free(p->range);
+    sb_free(p);
+}
+
+sb_status sb_ckpt_part_open(const char *dir, uint64_t step, uint32_t writer,
+                            const sb_tensor *table, size_t tensors,
+                            sb_ckpt_part **part_out)
+{
+    SB_REQUIRE(writer < SB_CKPT_PARTS_MAX, SB_ELIMIT,
+               "a checkpoint has at most %d parts", SB_CKPT_PARTS_MAX);
+    SB_TRY(sb_table_check(table, tensors, SB_EBUG));
+    sb_ckpt_part *p;
+    SB_TRY(sb_alloc(1, sizeof *p, "checkpoint part", &p));
+    char name[SB_CKPT_NAME_ROOM], *path = NULL;
+    char *folder = staging_path(dir, step);
+    sb_part_name(writer, name);
+    if (folder) path = sb_path_join(folder, name);
+    p->writer = writer;
+    p->tensors = tensors;
+    sb_status st = path ? sb_alloc(tensors, sizeof *p->table, "tensor table",
+                                   &p->table)
+                        : no_path();
+    if (st == SB_OK) {
+        memcpy(p->table, table, tensors * sizeof *table);
+        st = sb_out_open(path, &p->out);
+    }
+    sb_free(folder);
+    sb_free(path);
+    if (st != SB_OK) {
+        free_part(p);
+        return st;
+    }
+    *part_out = p;
+    return SB_OK;
+}
+
+static sb_status put_chunk(sb_ckpt_part *p, uint32_t index, uint64_t first,
+                           uint64_t n, const unsigned char *data, size_t bytes)
+{
+    SB_TRY(sb_grow(&p->range, &p->range_cap, p->ranges + 1, sizeof *p->range,
+                   "checkpoint ranges"));
+    Shardbert__Range *r = &p->range[p->ranges];
+    Shardbert__TensorChunk chunk = SHARDBERT__TENSOR_CHUNK__INIT;
+    shardbert__range__init(r);
+    chunk.tensor = r->tensor = index;
+    chunk.first = r->first = first;
+    chunk.n = r->n = n;
+    chunk.data.len = bytes;
+    chunk.data.data = (uint8_t *)data; /* protobuf-c only reads it */
+    r->offset = sb_out_bytes(p->out);
+    sb_frame f;
+    SB_TRY(sb_frame_put(p->out, &chunk.base, SB_CHUNK_MAX, &f));
+    r->bytes = f.bytes;
+    r->crc = f.crc;
+    p->ranges++;
+    return SB_OK;
+}
+
+sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first, uint64_t n,
+                      const void *data)
+{
+    SB_REQUIRE(index < p->tensors, SB_EBUG, "tensor %zu of %zu is to be saved",
+               index, p->tensors);
+    const sb_tensor *t = &p->table[index];
+    uint64_t all = sb_tensor_elements(t);
+    SB_REQUIRE(n <= all && first <= all - n, SB_EBUG,
+               "elements %" PRIu64 " + %" PRIu64 " of tensor '%s' are to be "
+               "saved, it has %" PRIu64, first, n, t->name, all);
+    size_t item = sb_dtype_bytes(t->dtype);
+    uint64_t most = (SB_CHUNK_MAX - SB_CHUNK_OTHER) / item;
+    const unsigned char *from = data;
+    while (n) {
+        uint64_t k = n < most ? n : most;
+        SB_TRY(put_chunk(p, (uint32_t)index, first, k, from, k * item));
+        first += k;
+        n -= k;
+        from += k * item;
+    }
+    return SB_OK;
+}
+
+static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
+                           size_t *bytes_out)
+{
+    Shardbert__Part m = SHARDBERT__PART__INIT;
+    Shardbert__Range **list;
+    SB_TRY(sb_alloc(p->ranges, sizeof *list, "checkpoint ranges", &list));
+    for (size_t i = 0; i < p->ranges; i++) list[i] = &p->range[i];
+    m.writer = p->writer;
+    m.bytes = sb_out_bytes(p->out);
+    m.n_range = p->ranges;
+    m.range = list;
+    size_t bytes = shardbert__part__get_packed_size(&m);
+    uint8_t *desc;
+    sb_status st = sb_alloc(bytes, 1, "part description", &desc);
+    if (st == SB_OK) {
+        *bytes_out = shardbert__part__pack(&m, desc);
+        *desc_out = desc;
+    }
+    sb_free(list);
+    return st;
+}
+
+sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
+                             size_t *bytes_out)
+{
+    void *desc;
+    size_t bytes;
+    sb_status st = pack_part(p, &desc, &bytes);
+    if (st != SB_OK) {
+        sb_ckpt_part_abandon(p);
+        return st;
+    }
+    st = sb_out_close(p->out);
+    free_part(p);
+    if (st != SB_OK) {
+        sb_free(desc);
+        return st;
+    }
+    *desc_out = desc;
+    *bytes_out = bytes;
+    return SB_OK;
+}
+
+void sb_ckpt_part_abandon(sb_ckpt_part *p)
+{
+    if (!p) return;
+    sb_out_abandon(p->out);
+    free_part(p);
+}
+
+/* ---- commit ----------------------------------------------------------------- */
+
+/* What a commit holds while it works. */
+typedef struct commit {
+    const char *staging;
+    Shardbert__Part **part; /* [parts] unpacked */
+    size_t parts;
+    Shardbert__Tensor *tensor, **tensor_list;
+} commit;
+
+static sb_status unpack_parts(commit *c, const void *const *desc,
+                              const size_t *desc_bytes, size_t parts)
+{
+    SB_REQUIRE(parts <= SB_CKPT_PARTS_MAX, SB_ELIMIT,
+               "a checkpoint has at most %d parts, not %zu", SB_CKPT_PARTS_MAX,
+               parts);
+    SB_TRY(sb_alloc(parts, sizeof *c->part, "parts", &c->part));
+    for (size_t i = 0; i < parts; i++) {
+        c->part[i] = shardbert__part__unpack(NULL, desc_bytes[i], desc[i]);
+        SB_REQUIRE(c->part[i], SB_EBUG, "the description of part %zu cannot be "
+                   "read", i);
+        c->parts = i + 1;
+    }
+    return SB_OK;
+}
+
+/* The part as this process sees it: other nodes may have written it. */
+static sb_status check_file(const commit *c, const Shardbert__Part *p)
+{
+    char name[SB_CKPT_NAME_ROOM];
+    sb_part_name(p->writer, name);
+    char *path = sb_path_join(c->staging, name);
+    if (!path) return no_path();
+    uint64_t bytes;
+    sb_status st = sb_file_size(path, &bytes);
+    if (st == SB_ENOENT) {
+        st = sb_fail(SB_EIO, __FILE__, __LINE__,
+                     "'%s' was written by another rank and is not here", path);
+        sb_hint("checkpoints need a folder that all nodes share");
+    } else if (st == SB_OK && bytes != p->bytes) {
+        st = sb_fail(SB_EIO, __FILE__, __LINE__,
+                     "'%s' has %" PRIu64 " bytes, %" PRIu64 " were written",
+                     path, bytes, p->bytes);
+    }
+    sb_free(path);
+    return st;
+}
+
+static int part_order(const void *a, const void *b)
+{
+    const Shardbert__Part *x = *(Shardbert__Part *const *)a;
+    const Shardbert__Part *y = *(Shardbert__Part *const *)b;
+    return x->writer < y->writer ? -1 : x->writer > y->writer;
+}
+
+static sb_status check_parts(commit *c, const sb_tensor *table, size_t tensors)
+{
+    size_t n = 0, k = 0, *begin = NULL;
+    qsort(c->part, c->parts, sizeof *c->part, part_order);
+    for (size_t i = 0; i < c->parts; i++) {
+        n += c->part[i]->n_range;
+        SB_REQUIRE(!i || c->part[i - 1]->writer != c->part[i]->writer, SB_EBUG,
+                   "two parts are numbered %u", c->part[i]->writer);
+    }
+    SB_REQUIRE(n <= SB_RANGES_MAX, SB_ELIMIT,
+               "a checkpoint has at most %d ranges, not %zu", SB_RANGES_MAX, n);
+    sb_range *range;
+    SB_TRY(sb_alloc(n, sizeof *range, "checkpoint ranges", &range));
+    sb_status st = sb_alloc(tensors + 1, sizeof *begin, "checkpoint ranges",
+                            &begin);
+    for (size_t i = 0; i < c->parts && st == SB_OK; i++) {
+        st = sb_part_take(c->part[i], (uint32_t)i, table, tensors, SB_EBUG,
+                          range + k);
+        k += c->part[i]->n_range;
+        if (st == SB_OK) st = check_file(c, c->part[i]);
+    }
+    if (st == SB_OK)
+        st = sb_ranges_check(range, n, table, tensors, SB_EBUG, begin);
+    sb_free(range);
+    sb_free(begin);
+    return st;
+}
+
+static sb_status describe_tensors(commit *c, const sb_tensor *table,
+                                  size_t tensors)
+{
+    SB_TRY(sb_alloc(tensors, sizeof *c->tensor, "tensor table", &c->tensor));
+    SB_TRY(sb_alloc(tensors, sizeof *c->tensor_list, "tensor table",
+                    &c->tensor_list));
+    for (size_t i = 0; i < tensors; i++) {
+        Shardbert__Tensor *t = c->tensor_list[i] = &c->tensor[i];
+        shardbert__tensor__init(t);
+        t->name = (char *)table[i].name; /* protobuf-c only reads them */
+        t->dtype = (Shardbert__Dtype)table[i].dtype;
+        t->n_dim = table[i].ndim;
+        t->dim = (uint64_t *)table[i].dim;
+    }
+    return SB_OK;
+}
+
+static sb_status write_manifest(const commit *c, const sb_ckpt_meta *meta,
+                                size_t tensors)
+{
+    Shardbert__Manifest m = SHARDBERT__MANIFEST__INIT;
+    m.format = SB_CKPT_FORMAT;
+    m.phase = (char *)meta->phase;
+    m.step = meta->step;
+    m.total = meta->total;
+    m.cursor = meta->cursor;
+    m.seed = meta->seed;
+    m.vocab_hash = meta->vocab_hash;
+    m.build = (char *)meta->build;
+    if (meta->config) m.config = meta->config;
+    m.n_tensor = tensors;
+    m.tensor = c->tensor_list;
+    m.n_part = c->parts;
+    m.part = c->part;
+    char *path = sb_path_join(c->staging, SB_MANIFEST_NAME);
+    if (!path) return no_path();
+    sb_out *o;
+    sb_frame f;
+    sb_status st = sb_out_open(path, &o);
+    sb_free(path);
+    SB_TRY(st);
+    st = sb_frame_put(o, &m.base, SB_MANIFEST_MAX, &f);
+    if (st == SB_OK) return sb_out_close(o);
+    sb_out_abandon(o);
+    return st;
+}
+
+static sb_status make_visible(const commit *c, const char *dir, uint64_t step)
+{
+    SB_TRY(sb_dir_sync(c->staging));
+    char *path = final_path(dir, step);
+    if (!path) return no_path();
+    sb_status st = sb_rename(c->staging, path);
+    sb_free(path);
+    SB_TRY(st);
+    return sb_dir_sync(dir);
+}
+
+sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
+                         const sb_tensor *table, size_t tensors,
+                         const void *const *desc, const size_t *desc_bytes,
+                         size_t parts)
+{
+    SB_REQUIRE(memchr(meta->phase, 0, sizeof meta->phase) &&
+                   memchr(meta->build, 0, sizeof meta->build),
+               SB_EBUG, "a text of the checkpoint has no end");
+    SB_TRY(sb_table_check(table, tensors, SB_EBUG));
+    char *staging = staging_path(dir, meta->step);
+    if (!staging) return no_path();
+    commit c = {.staging = staging};
+    sb_status st;
+    SB_GOTO(st, unpack_parts(&c, desc, desc_bytes, parts), out);
+    SB_GOTO(st, check_parts(&c, table, tensors), out);
+    SB_GOTO(st, describe_tensors(&c, table, tensors), out);
+    SB_GOTO(st, write_manifest(&c, meta, tensors), out);
+    st = make_visible(&c, dir, meta->step);
+out:
+    for (size_t i = 0; i < c.parts; i++)
+        shardbert__part__free_unpacked(c.part[i], NULL);
+    sb_free(c.part);
+    sb_free(c.tensor);
+    sb_free(c.tensor_list);
+    sb_free(staging);
+    return st;
+}
+
+/* ---- old ones --------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x > y ? -1 : x < y;
+}
+
+static sb_status remove_one(const char *dir, uint64_t step)
+{
+    char *from = final_path(dir, step);
+    char *to = sb_format("%s/%sold-%09" PRIu64, dir, debris, step);
+    sb_status st = from && to ? sb_dir_remove(to) : no_path();
+    if (st == SB_OK) st = sb_rename(from, to);
+    if (st == SB_OK) st = sb_dir_remove(to);
+    sb_free(from);
+    sb_free(to);
+    return st;
+}
+
+sb_status sb_ckpt_prune(const char *dir, unsigned keep)
+{
+    SB_REQUIRE(keep >= 1, SB_EBUG, "no checkpoint is to be kept");
+    char **name;
+    size_t n, found = 0;
+    SB_TRY(sb_dir_list(dir, &name, &n));
+    uint64_t *step;
+    sb_status st = sb_alloc(n, sizeof *step, "checkpoint list", &step);
+    if (st == SB_OK) {
+        for (size_t i = 0; i < n; i++)
+            found += (size_t)sb_ckpt_name_step(name[i], &step[found]);
+        qsort(step, found, sizeof *step, newest_first);
+        for (size_t i = keep; i < found && st == SB_OK; i++)
+            st = remove_one(dir, step[i]);
+        sb_free(step);
+    }
+    sb_names_free(name, n);
+    return st;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ * One block on one pair of tables, against a reference that knows nothing of
+ * how hogwild.c goes about it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/base/pool.h"
+#include "trainer/word2vec/hogwild.h"
+
+enum { V = 40, D = 24, TOKENS = 4000, SENTENCE = 10 };
+
+static const sb_special_ids special = {0, 1, 2, 3, 4};
+
+typedef struct world {
+    float in[V * D], out[V * D];
+    uint8_t in_touched[V], out_touched[V];
+    uint64_t counts[V];
+    uint32_t ids[TOKENS], sent_end[TOKENS / SENTENCE + 1];
+    sb_block block;
+    sb_sampler sampler;
+    sb_w2v_tables tables;
+    sb_w2v_rate rate;
+    sb_w2v_task task;
+} world;
+
+static sb_rng_key test_key(void)
+{
+    return sb_rng_key_make(11, SB_RNG_TEST);
+}
+
+/* Two groups of pieces, 5-19 and 20-34; a sentence stays in one group. The
+ * ids 35-39 never occur; every seventh token is special. */
+static world *make(int cbow, uint32_t window, uint32_t negative)
+{
+    world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    for (uint32_t i = 0; i < TOKENS; i++) {
+        sb_rng4 r = sb_rng_at(test_key(), i, 0, 0);
+        uint32_t group = sb_rng_at(test_key(), i / SENTENCE, 1, 0).v[0] & 1;
+        w->ids[i] = i % 7 == 0 ? r.v[1] % 5
+                               : 5 + 15 * group + sb_rng_below(r.v[0], 15);
+        w->counts[w->ids[i]]++;
+        if ((i + 1) % SENTENCE == 0) w->sent_end[i / SENTENCE] = i + 1;
+    }
+    w->block = (sb_block){.ids = w->ids, .sent_end = w->sent_end,
+                          .tokens = TOKENS, .sentences = TOKENS / SENTENCE};
+    for (uint32_t i = 0; i < V * D; i++)
+        w->in[i] = (sb_rng_unit(sb_rng_at(test_key(), i, 2, 0).v[0]) - 0.5f) / D;
+    assert_int_equal(
+        sb_sampler_open(w->counts, V, special, 0, 0.75, &w->sampler), SB_OK);
+    w->tables = (sb_w2v_tables){w->in, w->out, w->in_touched, w->out_touched,
+                                V, D};
+    w->rate = (sb_w2v_rate){0.05, 0.0001, TOKENS};
+    assert_int_equal(sb_w2v_task_open(&w->task, TOKENS, window, negative, D),
+                     SB_OK);
+    w->task.tables = &w->tables;
+    w->task.sampler = &w->sampler;
+    w->task.rate = &w->rate;
+    w->task.block = w->block;
+    w->task.rng = sb_fast_rng_start(test_key(), 0, 0);
+    w->task.cbow = cbow;
+    w->task.words_last = TOKENS;
+    w->task.workers = 1;
+    return w;
+}
+
+static void drop(world *w)
+{
+    sb_w2v_task_close(&w->task);
+    sb_sampler_close(&w->sampler);
+    free(w);
+}
+
+static double mean_loss(world *w, uint32_t epoch)
+{
+    w->task.rng = sb_fast_rng_start(test_key(), epoch, 0);
+    sb_w2v_block(&w->task);
+    assert_true(w->task.pairs > 0);
+    return w->task.loss / (double)w->task.pairs;
+}
+
+static double cosine(const float *a, const float *b)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (int i = 0; i < D; i++) {
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+static void learns_who_stands_beside_whom(int is_cbow)
+{
+    world *w = make(is_cbow, 5, 5);
+    double first = mean_loss(w, 0), last = first;
+    /* All dots are 0 at the start: log 2 for each of 6 rows. */
+    assert_true(first < 6 * log(2) + 1e-3);
+    for (uint32_t e = 1; e < 30; e++) last = mean_loss(w, e);
+    /* The best there is: a true pair is 2/7 of the draws of its own group,
+     * -log(2/7) - 2.5 log(5/7) = 2.094 (an epoch that trains may go below). */
+    assert_true(last < first && last < 2.13 && last > 2.0);
+    double same = 0, other = 0;
+    for (int i = 5; i < 20; i++)
+        for (int j = 5; j < 20; j++) {
+            if (i == j) continue;
+            same += cosine(w->in + i * D, w->in + j * D);
+            other += cosine(w->in + i * D, w->in + (j + 15) * D);
+        }
+    assert_true(same / 210 > other / 210 + 0.3);
+    drop(w);
+}
+
+static void skip_gram_learns_who_stands_beside_whom(void **state)
+{
+    (void)state;
+    learns_who_stands_beside_whom(0);
+}
+
+static void cbow_learns_who_stands_beside_whom(void **state)
+{
+    (void)state;
+    learns_who_stands_beside_whom(1);
+}
+
+static void special_and_unseen_pieces_are_not_touched(void **state)
+{
+    (void)state;
+    for (int is_cbow = 0; is_cbow < 2; is_cbow++) {
+        world *w = make(is_cbow, 5, 5);
+        float before[V * D];
+        memcpy(before, w->in, sizeof before);
+        mean_loss(w, 0);
+        for (int v = 0; v < V; v++) {
+            int usable = v >= 5 && v < 35;
+            float *in = w->in + v * D, *out = w->out + v * D;
+            int changed = memcmp(in, before + v * D, D * sizeof *in) != 0;
+            assert_int_equal(changed, usable);
+            assert_int_equal(w->in_touched[v], usable);
+            assert_int_equal(w->out_touched[v], usable);
+            assert_int_equal(out[0] != 0.0f, usable);
+        }
+        drop(w);
+    }
+}
+
+/* With a window of 1, every pair is known beforehand: neighbours inside the
+ * sentence once the special tokens are gone. */
+static uint64_t neighbours(const world *w)
+{
+    uint64_t pairs = 0;
+    for (uint32_t s = 0, i = 0; s < w->block.sentences; s++) {
+        uint64_t n = 0;
+        for (; i < w->sent_end[s]; i++) n += w->ids[i] >= 5;
+        if (n > 1) pairs += 2 * (n - 1);
+    }
+    return pairs;
+}
+
+static void windows_reach_over_special_tokens_but_not_over_sentences(void **state)
+{
+    (void)state;
+    world *w = make(0, 1, 5);
+    mean_loss(w, 0);
+    assert_int_equal(w->task.pairs, neighbours(w));
+    drop(w);
+    /* Sentences of one word have no pair at all. */
+    w = make(0, 5, 5);
+    uint32_t ends[TOKENS];
+    for (uint32_t i = 0; i < TOKENS; i++) ends[i] = i + 1;
+    w->task.block.sent_end = ends;
+    w->task.block.sentences = TOKENS;
+    sb_w2v_block(&w->task);
+    assert_int_equal(w->task.pairs, 0);
+    drop(w);
+}
+
+static void windows_shrink_evenly(void **state)
+{
+    (void)state;
+    world *w = make(0, 5, 1);
+    for (uint32_t i = 0; i < TOKENS; i++) w->ids[i] = 5 + i % 30;
+    uint32_t end = TOKENS;
+    w->task.block.sent_end = &end;
+    w->task.block.sentences = 1;
+    sb_w2v_block(&w->task);
+    /* A centre has 2 (1 + ... + 5) / 5 = 6 contexts in the mean. */
+    double mean = (double)w->task.pairs / TOKENS;
+    assert_true(fabs(mean - 6) < 5 * 2 * sqrt(2.0 / TOKENS) + 0.01);
+    drop(w);
+}
+
+/* Two pieces: the negative of one is always the other, never itself. */
+static void a_negative_is_never_the_centre(void **state)
+{
+    (void)state;
+    world *w = make(0, 1, 1);
+    memset(w->counts, 0, sizeof w->counts);
+    w->counts[5] = 1000000;
+    w->counts[6] = 1;
+    sb_sampler_close(&w->sampler);
+    assert_int_equal(
+        sb_sampler_open(w->counts, V, special, 0, 1, &w->sampler), SB_OK);
+    uint32_t ids[] = {5, 5}, end = 2;
+    w->task.block = (sb_block){.ids = ids, .sent_end = &end, .tokens = 2,
+                               .sentences = 1};
+    sb_w2v_block(&w->task);
+    assert_int_equal(w->task.pairs, 2);
+    /* Had 5 been a negative of itself, its output row would have moved back. */
+    float *in = w->in + 5 * D, *out = w->out + 5 * D;
+    assert_true(cosine(in, out) > 0.99);
+    drop(w);
+}
+
+static void the_same_block_gives_the_same_bits(void **state)
+{
+    (void)state;
+    for (int is_cbow = 0; is_cbow < 2; is_cbow++) {
+        world *a = make(is_cbow, 5, 5), *b = make(is_cbow, 5, 5);
+        mean_loss(a, 3);
+        mean_loss(b, 3);
+        assert_memory_equal(a->in, b->in, sizeof a->in);
+        assert_memory_equal(a->out, b->out, sizeof a->out);
+        assert_true(a->task.loss == b->task.loss);
+        mean_loss(b, 4);
+        assert_true(memcmp(a->in, b->in, sizeof a->in) != 0);
+        drop(a);
+        drop(b);
+    }
+}
+
+static void the_rate_falls_from_alpha_to_min_alpha(void **state)
+{
+    (void)state;
+    sb_w2v_rate r = {0.025, 0.0001, 1000};
+    assert_float_equal(sb_w2v_rate_at(&r, 0), 0.025, 1e-8);
+    assert_float_equal(sb_w2v_rate_at(&r, 500), 0.01255, 1e-8);
+    assert_float_equal(sb_w2v_rate_at(&r, 1000), 0.0001, 1e-8);
+    assert_float_equal(sb_w2v_rate_at(&r, 2000), 0.0001, 1e-8);
+}
+
+static void a_table_with_nan_shows_in_the_loss(void **state)
+{
+    (void)state;
+    world *w = make(0, 5, 5);
+    w->in[7 * D] = NAN;
+    sb_w2v_block(&w->task);
+    assert_true(!isfinite(w->task.loss));
+    drop(w);
+}
+
+static sb_status run_task(void *context, size_t i, int worker)
+{
+    (void)worker;
+    sb_w2v_block(&((sb_w2v_task *)context)[i]);
+    return SB_OK;
+}
+
+static void several_threads_learn_on_the_same_tables(void **state)
+{
+    (void)state;
+    world *w = make(0, 5, 5);
+    sb_w2v_task task[3];
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sb_w2v_task_open(&task[i], TOKENS, 5, 5, D), SB_OK);
+        sb_w2v_task keep = task[i];
+        task[i] = w->task;
+        task[i].sentence = keep.sentence;
+        task[i].row = keep.row;
+        task[i].rows = keep.rows;
+        task[i].mean = keep.mean;
+        task[i].din = keep.din;
+    }
+    sb_pool *pool;
+    assert_int_equal(sb_pool_open(3, &pool), SB_OK);
+    double first = 0, last = 0;
+    for (uint32_t e = 0; e < 10; e++) {
+        for (uint32_t i = 0; i < 3; i++)
+            task[i].rng = sb_fast_rng_start(test_key(), e, i);
+        assert_int_equal(sb_pool_run(pool, 3, run_task, task), SB_OK);
+        last = task[0].loss / (double)task[0].pairs;
+        if (e == 0) first = last;
+    }
+    assert_true(last < 0.9 * first);
+    sb_pool_close(pool);
+    for (int i = 0; i < 3; i++) sb_w2v_task_close(&task[i]);
+    drop(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(skip_gram_learns_who_stands_beside_whom),
+        cmocka_unit_test(cbow_learns_who_stands_beside_whom),
+        cmocka_unit_test(special_and_unseen_pieces_are_not_touched),
+        cmocka_unit_test(windows_reach_over_special_tokens_but_not_over_sentences),
+        cmocka_unit_test(windows_shrink_evenly),
+        cmocka_unit_test(a_negative_is_never_the_centre),
+        cmocka_unit_test(the_same_block_gives_the_same_bits),
+        cmocka_unit_test(the_rate_falls_from_alpha_to_min_alpha),
+        cmocka_unit_test(a_table_with_nan_shows_in_the_loss),
+        cmocka_unit_test(several_threads_learn_on_the_same_tables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

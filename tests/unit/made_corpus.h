@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * made_corpus.h - small shards and corpora for the tests of dataset/. */
+#ifndef SB_TESTS_MADE_CORPUS_H
+#define SB_TESTS_MADE_CORPUS_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "comm/base/fsio.h"
+#include "comm/base/mem.h"
+#include "dataset/corpus.h"
+#include "dataset/shard.h"
+
+enum { MADE_VOCAB = 50, MADE_HASH = 77, MADE_MAP = 64 << 20 };
+
+static char made_dir[64];
+
+static int made_dir_up(void **state)
+{
+    (void)state;
+    strcpy(made_dir, "/tmp/sb-test-XXXXXX");
+    return mkdtemp(made_dir) ? 0 : -1;
+}
+
+static int made_dir_down(void **state)
+{
+    (void)state;
+    return sb_dir_remove(made_dir) == SB_OK ? 0 : -1;
+}
+
+/* Document d of a made corpus has made_length(d) tokens; token t is an
+ * ordinary id (5 and up) that only (d, t) decide. */
+static inline uint32_t made_length(uint64_t d)
+{
+    return d % 7 == 3 ? 1 : d % 7 == 5 ? 300 : (uint32_t)(3 + d * 5 % 23);
+}
+
+static inline uint32_t made_id(uint64_t d, uint32_t t)
+{
+    return (uint32_t)(5 + (d * 31 + t * 7 + d * t) % (MADE_VOCAB - 5));
+}
+
+/* Append documents [first, first + n) as one block, two sentences each where
+ * there are tokens for two. */
+static inline sb_status made_append(sb_shard_writer *w, uint64_t first,
+                                    uint32_t n)
+{
+    static uint32_t ids[1 << 16], sent[1 << 12], doc[1 << 12];
+    sb_block b = {ids, sent, doc, 0, 0, 0};
+    for (uint64_t d = first; d < first + n; d++) {
+        uint32_t len = made_length(d);
+        for (uint32_t t = 0; t < len; t++) ids[b.tokens + t] = made_id(d, t);
+        if (len > 1) sent[b.sentences++] = b.tokens + len / 2;
+        b.tokens += len;
+        sent[b.sentences++] = b.tokens;
+        doc[b.documents++] = b.tokens;
+    }
+    return sb_shard_append(w, &b);
+}
+
+/* A shard of `blocks` blocks of `per` documents each, the first is `first`. */
+static inline sb_status made_shard(const char *path, uint64_t first,
+                                   unsigned blocks, uint32_t per,
+                                   sb_shard_info *info)
+{
+    sb_shard_writer *w;
+    SB_TRY(sb_shard_create(path, MADE_MAP, MADE_VOCAB, MADE_HASH, &w));
+    for (unsigned b = 0; b < blocks; b++) {
+        sb_status st = made_append(w, first + (uint64_t)b * per, per);
+        if (st != SB_OK) {
+            sb_shard_abandon(w);
+            return st;
+        }
+    }
+    return sb_shard_seal(w, info);
+}
+
+/* Two training shards (documents 0 .. 4 n - 1: n = `per` a block, 3 blocks and
+ * 1 block) and a held-out one of documents 1000 .. 1000 + per - 1. */
+static inline sb_status made_corpus(const char *dir, uint32_t per)
+{
+    static const struct {
+        sb_split split;
+        unsigned unit, first, blocks;
+    } plan[] = {{SB_TRAIN, 0, 0, 3}, {SB_HELDOUT, 0, 0, 1}, {SB_TRAIN, 4, 3, 1}};
+    static sb_manifest m;
+    sb_shard_entry entry[3];
+    memset(&m, 0, sizeof m);
+    memset(entry, 0, sizeof entry);
+    for (int i = 0; i < 3; i++) {
+        sb_shard_entry *e = &entry[i];
+        sb_shard_name(plan[i].split, plan[i].unit, e->name);
+        e->split = plan[i].split;
+        char *path = sb_path_join(dir, e->name);
+        uint64_t first =
+            e->split == SB_HELDOUT ? 1000 : (uint64_t)plan[i].first * per;
+        SB_TRY(made_shard(path, first, plan[i].blocks, per, &e->info));
+        SB_TRY(sb_file_size(path, &e->bytes));
+        sb_free(path);
+    }
+    m.vocab_size = MADE_VOCAB;
+    m.vocab_hash = MADE_HASH;
+    m.input_identity = UINT64_MAX - 5;
+    m.text_bytes = 12345;
+    strcpy(m.config, "max_length = 64\n\"quoted\" \\ and more\n");
+    m.shard = entry;
+    m.shards = 3;
+    return sb_manifest_write(dir, &m);
+}
+
+#endif

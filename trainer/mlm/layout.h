@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * layout.h - where each replicated parameter of DistilBERT lies.
+ *
+ * The encoder and the head's transform are one flat vector of floats, so that
+ * sums across ranks, clipping and AdamW run over plain ranges. Names, shapes
+ * and order of meaning are Hugging Face's (docs/math.md has the list); a
+ * linear weight is [out, in]. The three attention projections are stored as
+ * one [3D, D] matrix (q, k, v), of which each is a contiguous part.
+ *
+ * Every region starts at a multiple of SB_LAYOUT_ALIGN floats; the gaps stay
+ * zero. Ranks own whole pieces of SB_LAYOUT_PIECE floats.
+ *
+ * The token table [V, D] and the output bias [V] are not here: they are
+ * sharded by rows (shard_table.h).
+ */
+#ifndef SB_MLM_LAYOUT_H
+#define SB_MLM_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "comm/base/status.h"
+#include "proto/checkpoint.h"
+
+enum { SB_LAYOUT_ALIGN = 64, SB_LAYOUT_PIECE = 65536 };
+
+#define SB_TABLE_NAME "distilbert.embeddings.word_embeddings.weight"
+#define SB_BIAS_NAME  "vocab_projector.bias"
+
+typedef struct sb_mlm_shape {
+    uint32_t vocab, dim, layers, heads, ffn, positions;
+} sb_mlm_shape;
+
+/* Offsets into the flat vector. */
+typedef struct sb_layer_at {
+    size_t qkv_w, qkv_b, out_w, out_b, norm1_g, norm1_b;
+    size_t ffn1_w, ffn1_b, ffn2_w, ffn2_b, norm2_g, norm2_b;
+} sb_layer_at;
+
+typedef enum sb_init { SB_INIT_NORMAL, SB_INIT_ZERO, SB_INIT_ONE } sb_init;
+
+/* A named tensor of the checkpoint and of Hugging Face. */
+typedef struct sb_param {
+    sb_tensor tensor;
+    size_t at, n;
+    int decay; /* weight decay applies: not for biases and LayerNorm */
+    sb_init init;
+} sb_param;
+
+typedef struct sb_layout {
+    sb_mlm_shape shape;
+    size_t position, norm_g, norm_b;           /* embeddings             */
+    size_t head_w, head_b, head_g, head_beta;  /* vocab_transform, _norm */
+    sb_layer_at *layer;                        /* [layers]               */
+    sb_param *param;
+    size_t params;
+    size_t total; /* floats, a multiple of SB_LAYOUT_ALIGN */
+} sb_layout;
+
+/* SB_EINVAL: a shape DistilBERT cannot have (the message says which). */
+SB_MUST_USE sb_status sb_layout_open(const sb_mlm_shape *shape,
+                                     sb_layout *layout_out);
+void sb_layout_close(sb_layout *l);
+
+/* First float of `rank`'s pieces; rank == size gives total. */
+size_t sb_layout_cut(const sb_layout *l, int rank, int size);
+size_t sb_layout_pieces(const sb_layout *l);
+
+/* Initial weights: normal (0, sd), zero, or one, as Hugging Face does; the
+ * same on every rank. */
+void sb_layout_init(const sb_layout *l, float *w, uint64_t seed, float sd);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * model.h - DistilBERT forward and backward for one slot of the batch.
+ *
+ * A slot is a few consecutive sequences, packed row under row without padding.
+ * Everything is computed slot by slot with shapes that depend on the slot's
+ * own tokens alone, so the bits are the same whoever computes it
+ * (docs/architecture.md, "Same bits"). Local; nothing here can fail.
+ *
+ * Equations and their sources: docs/math.md. In short, post-LN:
+ *   x = drop(LN(word + position))
+ *   x = LN(x + out(attention(q, k, v)));  x = LN(x + drop(lin2(gelu(lin1 x))))
+ *   z = LN(gelu(transform(x at the masked positions)))
+ */
+#ifndef SB_MLM_MODEL_H
+#define SB_MLM_MODEL_H
+
+#include "dataset/batch.h"
+#include "trainer/mlm/layout.h"
+
+/* eps of every LayerNorm: as in Hugging Face's DistilBERT. */
+#define SB_MLM_EPS 1e-12f
+
+typedef struct sb_dropout_rate {
+    float hidden, attention; /* both 0: no dropout at all (evaluation) */
+    uint64_t seed;
+} sb_dropout_rate;
+
+typedef struct sb_layer_acts {
+    float *qkv, *prob, *att, *sum1, *mean1, *rstd1, *mid;
+    float *pre, *act, *sum2, *mean2, *rstd2, *out;
+    uint8_t *keep_prob, *keep_ffn;
+} sb_layer_acts;
+
+/* Activations of one slot, and room for its backward pass. One allocation. */
+typedef struct sb_acts {
+    size_t max_tokens, max_sequence;
+    float *emb;          /* [N, D] word + position; LN input              */
+    float *mean, *rstd;  /* [N]                                           */
+    float *x0;           /* [N, D] input of layer 0                       */
+    uint8_t *keep_emb;
+    sb_layer_acts *layer;
+    float *picked;       /* [M, D] hidden rows of the masked positions    */
+    float *pre, *act;    /* [M, D] head: before and after GELU            */
+    float *head_mean, *head_rstd;
+    float *z;            /* [M, D] what the vocabulary is scored against  */
+    float *dx, *dy, *dwide, *scratch; /* backward                         */
+    void *memory;
+} sb_acts;
+
+/* Bytes sb_acts_open will ask for. */
+SB_MUST_USE sb_status sb_acts_bytes(const sb_layout *l, size_t sequences,
+                                    size_t max_length, size_t *bytes_out);
+SB_MUST_USE sb_status sb_acts_open(const sb_layout *l, size_t sequences,
+                                   size_t max_length, sb_acts *acts_out);
+void sb_acts_close(sb_acts *a);
+
+/* Hidden states and, for the batch's masked positions, a->z [M, D].
+ *   w            [layout total]
+ *   rows, place  the token row of batch id i is rows[place[i], :] */
+void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
+                      const float *rows, const uint32_t *place,
+                      const sb_dropout_rate *drop, sb_acts *a);
+
+/* After the forward of the same batch into the same acts: add the slot's
+ * gradients to grad [layout total]; dword [tokens, D] <- the gradient of the
+ * token rows. dz [M, D] is the gradient of a->z. */
+void sb_model_backward(const sb_layout *l, const float *w, const sb_batch *b,
+                       const float *dz, const sb_dropout_rate *drop, sb_acts *a,
+                       float *grad, float *dword);
+
+#endif

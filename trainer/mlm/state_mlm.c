@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * state_mlm.c - initial weights, save, load. */
+#include "trainer/mlm/state_mlm.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "comm/agree.h"
+#include "comm/base/log.h"
+#include "comm/base/mem.h"
+#include "comm/base/rng.h"
+#include "trainer/kernels/kernels.h"
+#include "trainer/state.h"
+#include "trainer/word2vec/w2v.h"
+
+/* Rows of the token table are named behind the flat vector's parameters. */
+enum { INIT_TABLE = 1 << 20 };
+
+/* ---- initial weights -------------------------------------------------------------- */
+
+static sb_tensor table_tensor(const sb_mlm_shape *s, const char *name)
+{
+    sb_tensor t = {.dtype = SB_F32, .ndim = 2, .dim = {s->vocab, s->dim}};
+    snprintf(t.name, sizeof t.name, "%s", name);
+    return t;
+}
+
+static sb_tensor bias_tensor(const sb_mlm_shape *s, const char *name)
+{
+    sb_tensor t = {.dtype = SB_F32, .ndim = 1, .dim = {s->vocab}};
+    snprintf(t.name, sizeof t.name, "%s", name);
+    return t;
+}
+
+static int from_word2vec(const sb_mlm *m, const sb_vocab *vocab,
+                         const uint64_t *counts, uint64_t row)
+{
+    return m->o->init_dir && counts[row] > 0 &&
+           !sb_vocab_is_special(vocab, (uint32_t)row);
+}
+
+/* Squares of the word2vec rows of every block, then their mean over all
+ * ranks in block order: the deviation to divide by. */
+static sb_status word2vec_deviation(sb_mlm *m, const sb_vocab *vocab,
+                                    const uint64_t *counts, double *out)
+{
+    const sb_table *t = m->table;
+    int size = sb_comm_size(m->comm);
+    double *square;
+    size_t *cut = NULL;
+    sb_status st = sb_alloc(t->blocks, sizeof *square, "row norms", &square);
+    if (st == SB_OK) st = sb_alloc((size_t)size + 1, sizeof *cut, "row norms", &cut);
+    SB_TRY(sb_agree(m->comm, st));
+    uint64_t n = 0;
+    for (uint64_t row = 0; row < t->vocab; row++)
+        n += (uint64_t)from_word2vec(m, vocab, counts, row);
+    for (uint64_t row = t->first; row < t->last; row++)
+        if (from_word2vec(m, vocab, counts, row))
+            square[row / t->block] +=
+                sb_sum_squares(t->rows + (row - t->first) * t->dim, t->dim);
+    for (int r = 0; r <= size; r++)
+        cut[r] = (size_t)sb_share(t->blocks, r, size) * sizeof *square;
+    sb_comm_gather_cut(m->comm, square, cut);
+    double sum = 0;
+    for (uint64_t b = 0; b < t->blocks; b++) sum += square[b];
+    sb_free(square);
+    sb_free(cut);
+    *out = n ? sqrt(sum / ((double)n * (double)t->dim)) : 0;
+    return SB_OK;
+}
+
+static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
+{
+    sb_ckpt *ckpt = NULL;
+    SB_TRY(sb_state_latest(m->comm, m->o->init_dir, &ckpt));
+    sb_status st;
+    if (!ckpt) {
+        sb_fail(SB_ENOENT, __FILE__, __LINE__, "no word2vec checkpoint in '%s'",
+                m->o->init_dir);
+        return sb_hint("run `shardbert word2vec` first, or start from random "
+                       "rows with --init none");
+    }
+    const sb_ckpt_meta *meta = sb_ckpt_get_meta(ckpt);
+    sb_tensor t = table_tensor(&m->o->shape, SB_W2V_INPUT);
+    uint64_t D = m->o->shape.dim;
+    if (meta->vocab_hash != sb_vocab_hash(vocab))
+        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                     "the word2vec checkpoint in '%s' was trained with another "
+                     "vocabulary",
+                     m->o->init_dir);
+    else
+        st = sb_ckpt_get(ckpt, &t, m->table->first * D,
+                         (m->table->last - m->table->first) * D, m->table->rows);
+    sb_ckpt_close(ckpt);
+    return sb_agree(m->comm, st);
+}
+
+static void init_rows(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts,
+                      double deviation)
+{
+    sb_table *t = m->table;
+    sb_rng_key key = sb_rng_key_make(m->o->seed, SB_RNG_INIT);
+    uint32_t pad = sb_vocab_special(vocab).pad;
+    float scale = m->o->init_scale > 0 && deviation > 0
+                      ? (float)(m->o->init_scale / deviation)
+                      : 1;
+    for (uint64_t row = t->first; row < t->last; row++) {
+        float *x = t->rows + (row - t->first) * t->dim;
+        if (row == pad)
+            memset(x, 0, t->dim * sizeof *x);
+        else if (!from_word2vec(m, vocab, counts, row))
+            sb_rng_normal(key, INIT_TABLE, row * t->dim, x, t->dim,
+                          m->o->init_range);
+        else
+            for (size_t i = 0; i < t->dim; i++) x[i] *= scale;
+    }
+}
+
+/* log((count + 1) / (total + V)): add-one, so that no piece is impossible. */
+static void init_bias(sb_mlm *m, const uint64_t *counts)
+{
+    sb_table *t = m->table;
+    double total = (double)t->vocab;
+    for (uint64_t row = 0; row < t->vocab; row++) total += (double)counts[row];
+    for (uint64_t row = t->first; row < t->last; row++)
+        t->bias[row - t->first] =
+            (float)log(((double)counts[row] + 1) / total);
+}
+
+sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts)
+{
+    double deviation = 0;
+    sb_layout_init(&m->layout, m->w, m->o->seed, m->o->init_range);
+    if (m->o->init_dir) {
+        SB_TRY(read_word2vec(m, vocab));
+        SB_TRY(word2vec_deviation(m, vocab, counts, &deviation));
+        sb_log(SB_LOG_INFO,
+               "token rows from word2vec in %s: deviation %.4f, scaled to %.4f",
+               m->o->init_dir, deviation,
+               m->o->init_scale > 0 ? m->o->init_scale : deviation);
+    }
+    init_rows(m, vocab, counts, deviation);
+    if (m->o->unigram_bias) init_bias(m, counts);
+    return SB_OK;
+}
+
+/* ---- the table of tensors ------------------------------------------------------------ */
+
+typedef struct tensors {
+    sb_tensor *table;
+    sb_piece *piece;
+    size_t n, pieces;
+} tensors;
+
+static void add(tensors *t, const sb_tensor *base, const char *prefix,
+                uint64_t first, uint64_t n, const void *data)
+{
+    sb_tensor *x = &t->table[t->n];
+    *x = *base;
+    snprintf(x->name, sizeof x->name, "%.8s%.80s", prefix, base->name);
+    if (n) t->piece[t->pieces++] = (sb_piece){t->n, first, n, data};
+    t->n++;
+}
+
+/* Every tensor, and the part of each that this rank writes. Weights of the
+ * flat vector are on every rank; each writes what it owns. */
+static sb_status describe(sb_mlm *m, tensors *out)
+{
+    static const char *const prefix[] = {"", "adam.m/", "adam.v/"};
+    const sb_layout *l = &m->layout;
+    const sb_optimiser *o = &m->optimiser;
+    const sb_table *k = m->table;
+    size_t n = 3 * (l->params + 2);
+    tensors t = {0};
+    SB_TRY(sb_alloc(n, sizeof *t.table, "checkpoint's tensors", &t.table));
+    sb_status st = sb_alloc(n, sizeof *t.piece, "checkpoint's tensors", &t.piece);
+    if (st != SB_OK) {
+        sb_free(t.table);
+        return st;
+    }
+    const float *flat[] = {m->w + o->first, o->m, o->v};
+    const float *rows[] = {k->rows, k->m, k->v};
+    const float *bias[] = {k->bias, k->bias_m, k->bias_v};
+    sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
+    sb_tensor thin = bias_tensor(&l->shape, SB_BIAS_NAME);
+    for (int kind = 0; kind < 3; kind++) {
+        add(&t, &wide, prefix[kind], k->first * k->dim,
+            (k->last - k->first) * k->dim, rows[kind]);
+        add(&t, &thin, prefix[kind], k->first, k->last - k->first, bias[kind]);
+        for (size_t i = 0; i < l->params; i++) {
+            const sb_param *p = &l->param[i];
+            size_t from = p->at > o->first ? p->at : o->first;
+            size_t to = p->at + p->n < o->last ? p->at + p->n : o->last;
+            add(&t, &p->tensor, prefix[kind], from < to ? from - p->at : 0,
+                from < to ? to - from : 0, flat[kind] + (from - o->first));
+        }
+    }
+    *out = t;
+    return SB_OK;
+}
+
+sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step)
+{
+    tensors t = {0};
+    SB_TRY(sb_agree(m->comm, describe(m, &t)));
+    sb_ckpt_meta meta = {.phase = "mlm",
+                         .step = step,
+                         .total = m->o->schedule.steps,
+                         .cursor = step * m->o->batch,
+                         .seed = m->o->seed,
+                         .vocab_hash = sb_vocab_hash(vocab)};
+    /* Only read by the writer. */
+    meta.config = (char *)(uintptr_t)m->o->config;
+    sb_state_build(meta.build);
+    sb_status st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n, t.piece,
+                                 t.pieces, m->o->keep);
+    sb_free(t.table);
+    sb_free(t.piece);
+    return st;
+}
+
+/* ---- load ------------------------------------------------------------------------------ */
+
+static sb_status get(sb_ckpt *c, const sb_tensor *base, const char *prefix,
+                     uint64_t first, uint64_t n, float *data)
+{
+    sb_tensor t = *base;
+    snprintf(t.name, sizeof t.name, "%.8s%.80s", prefix, base->name);
+    return n ? sb_ckpt_get(c, &t, first, n, data) : SB_OK;
+}
+
+static sb_status get_rows(sb_ckpt *c, const sb_layout *l, const sb_table *k,
+                          const char *prefix, float *rows, float *bias)
+{
+    sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
+    sb_tensor thin = bias_tensor(&l->shape, SB_BIAS_NAME);
+    SB_TRY(get(c, &wide, prefix, k->first * k->dim, (k->last - k->first) * k->dim,
+               rows));
+    return get(c, &thin, prefix, k->first, k->last - k->first, bias);
+}
+
+static sb_status get_weights(sb_ckpt *c, const sb_layout *l, float *w,
+                             const sb_table *k)
+{
+    for (size_t i = 0; i < l->params; i++)
+        SB_TRY(get(c, &l->param[i].tensor, "", 0, l->param[i].n,
+                   w + l->param[i].at));
+    return get_rows(c, l, k, "", k->rows, k->bias);
+}
+
+static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
+                             float *flat, float *rows, float *bias)
+{
+    const sb_optimiser *o = &m->optimiser;
+    for (size_t i = 0; i < m->layout.params; i++) {
+        const sb_param *p = &m->layout.param[i];
+        size_t from = p->at > o->first ? p->at : o->first;
+        size_t to = p->at + p->n < o->last ? p->at + p->n : o->last;
+        if (from < to)
+            SB_TRY(get(c, &p->tensor, prefix, from - p->at, to - from,
+                       flat + (from - o->first)));
+    }
+    return get_rows(c, &m->layout, m->table, prefix, rows, bias);
+}
+
+static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
+{
+    const sb_ckpt_meta *meta = sb_ckpt_get_meta(c);
+    SB_REQUIRE(strcmp(meta->phase, "mlm") == 0, SB_EINVAL,
+               "'%s' holds a checkpoint of phase %s, not of mlm", m->o->dir,
+               meta->phase);
+    if (meta->vocab_hash != sb_vocab_hash(vocab)) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the checkpoint in '%s' was made with another vocabulary",
+                m->o->dir);
+        return sb_hint("use the run folder's own vocabulary, or another --run");
+    }
+    if (meta->seed != m->o->seed || meta->cursor != meta->step * m->o->batch) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the checkpoint in '%s' was made with another seed or batch",
+                m->o->dir);
+        return sb_hint("its configuration: shardbert inspect %s", m->o->dir);
+    }
+    sb_optimiser *o = &m->optimiser;
+    sb_table *k = m->table;
+    SB_TRY(get_weights(c, &m->layout, m->w, k));
+    SB_TRY(get_moments(c, m, "adam.m/", o->m, k->m, k->bias_m));
+    return get_moments(c, m, "adam.v/", o->v, k->v, k->bias_v);
+}
+
+sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
+                      int *found_out)
+{
+    sb_ckpt *c = NULL;
+    SB_TRY(sb_state_latest(m->comm, m->o->dir, &c));
+    *found_out = c != NULL;
+    *step_out = 0;
+    if (!c) return SB_OK;
+    sb_status st = load_local(m, vocab, c);
+    if (st == SB_OK) *step_out = sb_ckpt_get_meta(c)->step;
+    sb_ckpt_close(c);
+    return sb_agree(m->comm, st);
+}
+
+sb_status sb_mlm_load_weights(sb_comm *c, sb_ckpt *ckpt, const sb_layout *l,
+                              float *w, sb_table *table)
+{
+    return sb_agree(c, get_weights(ckpt, l, w, table));
+}

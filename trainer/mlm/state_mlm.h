@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * state_mlm.h - the model's beginning, and its checkpoints. */
+#ifndef SB_MLM_STATE_MLM_H
+#define SB_MLM_STATE_MLM_H
+
+#include "trainer/mlm/engine.h"
+
+/* Initial weights: the encoder normal(0, init_range); token rows from
+ * word2vec's checkpoint in o->init_dir where it trained them (scaled to
+ * deviation init_scale), else normal(0, init_range), [PAD] zero; output bias
+ * zero or log unigram. `counts`: [V] of the training split. Collective; the
+ * same bits for any number of ranks. SB_EINVAL: word2vec of another
+ * vocabulary or width. */
+SB_MUST_USE sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab,
+                                  const uint64_t *counts);
+
+/* Checkpoint after `step` updates. Tensors: Hugging Face's names, and the
+ * moments as adam.m/<name>, adam.v/<name>. Collective. */
+SB_MUST_USE sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab,
+                                  uint64_t step);
+
+/* Go on from the newest checkpoint in o->dir: *step_out updates are done, or
+ * *found_out = 0. SB_EINVAL: of another vocabulary or shape. Collective. */
+SB_MUST_USE sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab,
+                                  uint64_t *step_out, int *found_out);
+
+/* Only the weights (no moments), from any mlm checkpoint: for fill. `w`
+ * [layout total] is filled on every rank, the table's own rows on each. */
+SB_MUST_USE sb_status sb_mlm_load_weights(sb_comm *c, sb_ckpt *ckpt,
+                                          const sb_layout *l, float *w,
+                                          sb_table *table);
+
+#endif
