@@ -17,21 +17,22 @@ sb_status sb_batch_open(size_t sequences, uint32_t max_length,
                         sb_batch *batch_out)
 {
     size_t tokens;
-    SB_REQUIRE(!__builtin_mul_overflow(sequences, (size_t)max_length,
-                                       &tokens) &&
-                   tokens <= UINT32_MAX,
-               SB_ELIMIT, "a batch of %zu sequences of %u tokens is too large",
-               sequences, max_length);
+    SB_REQUIRE(
+        !__builtin_mul_overflow(sequences, (size_t)max_length, &tokens) &&
+            tokens <= UINT32_MAX,
+        SB_ELIMIT, "a batch of %zu sequences of %u tokens is too large",
+        sequences, max_length);
     sb_batch b = {0};
     b.token_cap = tokens;
     b.sequence_cap = sequences;
     sb_status st;
     SB_GOTO(st, sb_alloc(tokens, sizeof *b.ids, "batch ids", &b.ids), fail);
-    SB_GOTO(st, sb_alloc(sequences + 1, sizeof *b.seq_begin, "batch offsets",
-                         &b.seq_begin),
+    SB_GOTO(st,
+            sb_alloc(sequences + 1, sizeof *b.seq_begin, "batch offsets",
+                     &b.seq_begin),
             fail);
-    SB_GOTO(st, sb_alloc(sequences, sizeof *b.sample, "batch samples",
-                         &b.sample),
+    SB_GOTO(st,
+            sb_alloc(sequences, sizeof *b.sample, "batch samples", &b.sample),
             fail);
     SB_GOTO(st, sb_alloc(tokens, sizeof *b.masked, "masked places", &b.masked),
             fail);
@@ -105,13 +106,12 @@ static sb_status begin(sb_batch *b, const sb_corpus *corpus,
     SB_REQUIRE(o->max_length >= 3, SB_EINVAL,
                "sequences of %u tokens: at least 3 are needed", o->max_length);
     SB_REQUIRE(n <= b->sequence_cap && n <= b->token_cap / o->max_length,
-               SB_EBUG, "%zu sequences of %u tokens in a batch made for %zu",
-               n, o->max_length, b->sequence_cap);
+               SB_EBUG, "%zu sequences of %u tokens in a batch made for %zu", n,
+               o->max_length, b->sequence_cap);
     SB_REQUIRE(sb_corpus_vocab_size(corpus) <= o->vocab_size, SB_EINVAL,
                "the corpus has a vocabulary of %llu pieces, the model one of "
                "%u",
-               (unsigned long long)sb_corpus_vocab_size(corpus),
-               o->vocab_size);
+               (unsigned long long)sb_corpus_vocab_size(corpus), o->vocab_size);
     SB_REQUIRE(o->mask_prob >= 0 && o->mask_prob <= 1, SB_EINVAL,
                "a masking probability of %g", (double)o->mask_prob);
     b->tokens = b->sequences = b->nmasked = 0;

@@ -32,13 +32,14 @@ void sb_shard_name(sb_split split, size_t unit, char name_out[32])
 static int plain_name(const char *s)
 {
     size_t n = strlen(s);
-    if (n == 0 || n >= sizeof ((sb_shard_entry *)0)->name || s[0] == '.')
+    if (n == 0 || n >= sizeof((sb_shard_entry *)0)->name || s[0] == '.')
         return 0;
-    return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                     "0123456789._-") == n;
+    return strspn(s,
+                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                  "0123456789._-") == n;
 }
 
-/* ---- writing the manifest --------------------------------------------------- */
+/* ---- writing the manifest ------------------------------------------------ */
 
 static int put_u64(json_t *o, const char *key, uint64_t v)
 {
@@ -46,7 +47,8 @@ static int put_u64(json_t *o, const char *key, uint64_t v)
     return json_object_set_new(o, key, json_integer((json_int_t)v));
 }
 
-/* Hashes use all 64 bits, JSON's integers do not: sixteen hexadecimal digits. */
+/* Hashes use all 64 bits, JSON's integers do not: sixteen hexadecimal digits.
+ */
 static int put_hex(json_t *o, const char *key, uint64_t v)
 {
     char text[20];
@@ -57,15 +59,13 @@ static int put_hex(json_t *o, const char *key, uint64_t v)
 static json_t *entry_json(const sb_shard_entry *e)
 {
     json_t *o = json_object();
-    int bad = !o ||
-              json_object_set_new(o, "name", json_string(e->name)) ||
-              json_object_set_new(o, "split",
-                                  json_string(split_name[e->split])) ||
-              put_u64(o, "bytes", e->bytes) ||
-              put_u64(o, "blocks", e->info.blocks) ||
-              put_u64(o, "tokens", e->info.tokens) ||
-              put_u64(o, "sentences", e->info.sentences) ||
-              put_u64(o, "documents", e->info.documents);
+    int bad =
+        !o || json_object_set_new(o, "name", json_string(e->name)) ||
+        json_object_set_new(o, "split", json_string(split_name[e->split])) ||
+        put_u64(o, "bytes", e->bytes) || put_u64(o, "blocks", e->info.blocks) ||
+        put_u64(o, "tokens", e->info.tokens) ||
+        put_u64(o, "sentences", e->info.sentences) ||
+        put_u64(o, "documents", e->info.documents);
     if (!bad) return o;
     json_decref(o);
     return NULL;
@@ -105,21 +105,23 @@ sb_status sb_manifest_write(const char *dir, const sb_manifest *m)
                    e->name);
     }
     json_t *o = manifest_json(m);
-    SB_REQUIRE(o, SB_EINVAL, "the corpus in '%s' cannot be described: its "
-               "configuration is not UTF-8, or memory ran out", dir);
+    SB_REQUIRE(o, SB_EINVAL,
+               "the corpus in '%s' cannot be described: its "
+               "configuration is not UTF-8, or memory ran out",
+               dir);
     char *text = json_dumps(o, JSON_INDENT(1));
     json_decref(o);
     SB_REQUIRE(text, SB_ENOMEM, "out of memory: the manifest of '%s'", dir);
     char *path = sb_path_join(dir, MANIFEST_NAME);
-    sb_status st = path ? sb_file_write(path, text, strlen(text))
-                        : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                                  "out of memory: a path");
+    sb_status st =
+        path ? sb_file_write(path, text, strlen(text))
+             : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
     free(text);
     sb_free(path);
     return st == SB_OK ? sb_dir_sync(dir) : st;
 }
 
-/* ---- reading it ------------------------------------------------------------- */
+/* ---- reading it ---------------------------------------------------------- */
 
 static sb_status get_u64(const json_t *o, const char *key, uint64_t *v_out)
 {
@@ -190,7 +192,8 @@ static sb_status check_doubles(const sb_manifest *m)
 {
     const char **name;
     SB_TRY(sb_alloc(m->shards, sizeof *name, "shard names", &name));
-    for (size_t i = 0; i < m->shards; i++) name[i] = m->shard[i].name;
+    for (size_t i = 0; i < m->shards; i++)
+        name[i] = m->shard[i].name;
     qsort(name, m->shards, sizeof *name, by_name);
     sb_status st = SB_OK;
     for (size_t i = 1; i < m->shards && st == SB_OK; i++)
@@ -242,8 +245,7 @@ sb_status sb_manifest_read(const char *dir, sb_manifest *m_out)
     sb_manifest *m = NULL; /* large: not on the stack */
     json_t *o = NULL;
     sb_status st = sb_alloc(1, sizeof *m, "manifest", &m);
-    if (st == SB_OK)
-        st = sb_file_read(path, MANIFEST_BYTES_MAX, &text, &bytes);
+    if (st == SB_OK) st = sb_file_read(path, MANIFEST_BYTES_MAX, &text, &bytes);
     if (st != SB_OK) goto out;
     json_error_t e;
     o = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
@@ -263,7 +265,7 @@ out:
     return st;
 }
 
-/* ---- the corpus ------------------------------------------------------------- */
+/* ---- the corpus ---------------------------------------------------------- */
 
 struct sb_corpus {
     sb_shard_reader **shard; /* [shards] */
@@ -363,7 +365,8 @@ sb_status sb_corpus_open(const char *dir, sb_split split,
 void sb_corpus_close(sb_corpus *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->shards; i++) sb_shard_close(c->shard[i]);
+    for (size_t i = 0; i < c->shards; i++)
+        sb_shard_close(c->shard[i]);
     sb_free(c->shard);
     sb_free(c->shard_block);
     sb_free(c->block_doc);

@@ -16,7 +16,8 @@
  *   key    2^64 - 1
  *   value  summary: magic "SBS1", crc32c, then sb_shard_info's numbers, the
  *          per-block index (ntokens, nsents, ndocs: u32 each) and how often
- *          each id occurs (u64 [vocabulary size])
+ *          each id occurs (u64 [vocabulary size], from the next multiple of
+ *          8 bytes); padded like a block
  *
  * Every document ends a sentence; documents do not cross blocks.
  *

@@ -52,8 +52,7 @@ static inline size_t sb_shard_pad(size_t bytes)
 static inline size_t sb_block_used(uint32_t tokens, uint32_t sentences,
                                    uint32_t documents)
 {
-    return sizeof(sb_block_head) +
-           4 * ((size_t)tokens + sentences + documents);
+    return sizeof(sb_block_head) + 4 * ((size_t)tokens + sentences + documents);
 }
 
 /* Where a summary's counts start, and its bytes; blocks <= SB_SHARD_BLOCKS_MAX,
@@ -71,7 +70,8 @@ static inline size_t sb_summary_used(uint64_t blocks, uint64_t vocab_size)
 /* Keys are big-endian, so that LMDB's byte order is the numbers' order. */
 static inline void sb_shard_key(uint64_t number, unsigned char key[8])
 {
-    for (int i = 0; i < 8; i++) key[i] = (unsigned char)(number >> (56 - 8 * i));
+    for (int i = 0; i < 8; i++)
+        key[i] = (unsigned char)(number >> (56 - 8 * i));
 }
 #define SB_SUMMARY_KEY UINT64_MAX
 

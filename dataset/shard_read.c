@@ -36,7 +36,7 @@ struct sb_shard_reader {
     const unsigned char **block; /* [blocks] NULL until verified */
 };
 
-/* ---- before LMDB ------------------------------------------------------------ */
+/* ---- before LMDB --------------------------------------------------------- */
 
 /* LMDB's data format 1: a page header of 16 bytes, then the meta record. */
 typedef struct meta_page {
@@ -70,18 +70,18 @@ static sb_status check_meta(sb_shard_reader *r, int fd)
         SB_REQUIRE(got == (ssize_t)sizeof m && m.magic == 0xBEEFC0DEu &&
                        (m.flags & META_FLAG) && m.version == 1 &&
                        m.page_number == (uint64_t)i,
-                   SB_EFORMAT, "'%s' is not a shard, or meta page %d is damaged",
-                   path, i);
-        uint64_t page = m.page_bytes;
-        SB_REQUIRE(page >= PAGE_MIN && page <= PAGE_MAX &&
-                       (page & (page - 1)) == 0 && m.last_page >= 1 &&
-                       m.last_page < bytes / page && bytes % page == 0 &&
-                       (m.main.root <= m.last_page ||
-                        m.main.root == UINT64_MAX) &&
-                       m.main.depth < 32,
                    SB_EFORMAT,
-                   "shard '%s': meta page %d does not fit a file of %llu bytes",
-                   path, i, (unsigned long long)bytes);
+                   "'%s' is not a shard, or meta page %d is damaged", path, i);
+        uint64_t page = m.page_bytes;
+        SB_REQUIRE(
+            page >= PAGE_MIN && page <= PAGE_MAX && (page & (page - 1)) == 0 &&
+                m.last_page >= 1 && m.last_page < bytes / page &&
+                bytes % page == 0 &&
+                (m.main.root <= m.last_page || m.main.root == UINT64_MAX) &&
+                m.main.depth < 32,
+            SB_EFORMAT,
+            "shard '%s': meta page %d does not fit a file of %llu bytes", path,
+            i, (unsigned long long)bytes);
         at = r->page_bytes = page;
     }
     return SB_OK;
@@ -92,11 +92,10 @@ static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
     int fd = open(r->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int why = errno;
-        sb_status st = sb_fail(why == ENOENT ? SB_ENOENT : SB_EIO, __FILE__,
-                               __LINE__, "cannot open shard '%s': %s", r->path,
-                               strerror(why));
-        if (why == EMFILE)
-            sb_hint("raise the limit of open files (ulimit -n)");
+        sb_status st =
+            sb_fail(why == ENOENT ? SB_ENOENT : SB_EIO, __FILE__, __LINE__,
+                    "cannot open shard '%s': %s", r->path, strerror(why));
+        if (why == EMFILE) sb_hint("raise the limit of open files (ulimit -n)");
         return st;
     }
     struct stat s;
@@ -117,7 +116,7 @@ static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
     return st;
 }
 
-/* ---- the summary ------------------------------------------------------------ */
+/* ---- the summary --------------------------------------------------------- */
 
 /* LMDB does not look whether a value ends inside the file. Its page begins 16
  * bytes before it with its own number, which tells where we are. */
@@ -186,8 +185,7 @@ static sb_status check_sums(const sb_shard_reader *r)
     }
     SB_REQUIRE(tokens == n->tokens && sentences == n->sentences &&
                    documents == n->documents && counted == n->tokens,
-               SB_EFORMAT, "shard '%s': the summary's sums are wrong",
-               r->path);
+               SB_EFORMAT, "shard '%s': the summary's sums are wrong", r->path);
     return SB_OK;
 }
 
@@ -202,13 +200,14 @@ static sb_status read_summary(sb_shard_reader *r)
                    n->vocab_size > 0 && n->vocab_size <= SB_SHARD_VOCAB_MAX &&
                    bytes ==
                        sb_shard_pad(sb_summary_used(n->blocks, n->vocab_size)),
-               SB_EFORMAT, "shard '%s': the summary has a wrong size",
-               r->path);
+               SB_EFORMAT, "shard '%s': the summary has a wrong size", r->path);
     MDB_stat s;
     SB_REQUIRE(mdb_stat(r->txn, r->dbi, &s) == 0 &&
                    s.ms_entries == n->blocks + 1,
-               SB_EFORMAT, "shard '%s': its summary says %llu blocks, it holds "
-               "another number", r->path, (unsigned long long)n->blocks);
+               SB_EFORMAT,
+               "shard '%s': its summary says %llu blocks, it holds "
+               "another number",
+               r->path, (unsigned long long)n->blocks);
     r->index = (const void *)(v + sizeof *r->summary);
     r->counts = (const void *)(v + sb_summary_counts_at(n->blocks));
     SB_TRY(check_sums(r));
@@ -216,7 +215,7 @@ static sb_status read_summary(sb_shard_reader *r)
                     &r->block);
 }
 
-/* ---- open, close ------------------------------------------------------------ */
+/* ---- open, close --------------------------------------------------------- */
 
 static sb_status open_env(sb_shard_reader *r)
 {
@@ -224,9 +223,9 @@ static sb_status open_env(sb_shard_reader *r)
     /* The writer's map size is address space; a reader needs the file's. */
     if (rc == 0) rc = mdb_env_set_mapsize(r->env, (size_t)r->bytes);
     if (rc == 0)
-        rc = mdb_env_open(r->env, r->path,
-                          MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS,
-                          0);
+        rc =
+            mdb_env_open(r->env, r->path,
+                         MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0);
     if (rc == 0) rc = mdb_txn_begin(r->env, NULL, MDB_RDONLY, &r->txn);
     if (rc == 0) rc = mdb_dbi_open(r->txn, NULL, 0, &r->dbi);
     SB_REQUIRE(rc != ENOMEM, SB_ENOMEM, "out of memory: map of shard '%s'",
@@ -281,7 +280,7 @@ const uint64_t *sb_shard_counts(const sb_shard_reader *r)
     return r->counts;
 }
 
-/* ---- blocks ----------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------- */
 
 static void take_apart(const unsigned char *v, const sb_block_index *n,
                        sb_block *b)
@@ -310,7 +309,8 @@ static int documents_end_sentences(const sb_block *b)
 {
     uint32_t s = 0;
     for (uint32_t d = 0; d < b->documents; d++) {
-        while (b->sent_end[s] < b->doc_end[d]) s++;
+        while (b->sent_end[s] < b->doc_end[d])
+            s++;
         if (b->sent_end[s] != b->doc_end[d]) return 0;
     }
     return 1;
@@ -328,8 +328,9 @@ static sb_status check_block(const sb_shard_reader *r, uint64_t i,
                    head.documents == n->documents && head.zero == 0 &&
                    bytes == sb_shard_pad(sb_block_used(n->tokens, n->sentences,
                                                        n->documents)),
-               SB_EFORMAT, "shard '%s': block %llu is not what the summary says",
-               r->path, number);
+               SB_EFORMAT,
+               "shard '%s': block %llu is not what the summary says", r->path,
+               number);
     sb_block b;
     take_apart(v, n, &b);
     SB_REQUIRE(ends_rise(b.sent_end, b.sentences, b.tokens) &&

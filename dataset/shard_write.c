@@ -39,7 +39,7 @@ struct sb_shard_writer {
     uint64_t *counts; /* [info.vocab_size] */
 };
 
-/* ---- LMDB's failures ------------------------------------------------------- */
+/* ---- LMDB's failures ----------------------------------------------------- */
 
 /* LMDB reports a full disk as EIO; ask the file system. */
 static int disk_full(const sb_shard_writer *w)
@@ -60,8 +60,9 @@ static sb_status fail_lmdb(sb_shard_writer *w, int rc, const char *doing)
         sb_fail(SB_ELIMIT, __FILE__, __LINE__,
                 "shard '%s' is full after %llu blocks", w->tmp,
                 (unsigned long long)w->info.blocks);
-        return sb_hint("cut the input into smaller units, or let a shard grow "
-                       "larger");
+        return sb_hint(
+            "cut the input into smaller units, or let a shard grow "
+            "larger");
     }
     if (rc == ENOMEM)
         SB_FAIL(SB_ENOMEM, "out of memory: %s '%s'", doing, w->tmp);
@@ -79,7 +80,7 @@ static sb_status fail_lmdb(sb_shard_writer *w, int rc, const char *doing)
         if (rc_ != 0) return fail_lmdb((w), rc_, (doing));                     \
     } while (0)
 
-/* ---- begin ------------------------------------------------------------------ */
+/* ---- begin --------------------------------------------------------------- */
 
 static sb_status make_names(sb_shard_writer *w, const char *path)
 {
@@ -92,8 +93,7 @@ static sb_status make_names(sb_shard_writer *w, const char *path)
         w->dir = sb_format("/");
     else
         w->dir = sb_format("%.*s", (int)(slash - path), path);
-    SB_REQUIRE(w->path && w->tmp && w->dir, SB_ENOMEM,
-               "out of memory: a path");
+    SB_REQUIRE(w->path && w->tmp && w->dir, SB_ENOMEM, "out of memory: a path");
     SB_REQUIRE(unlink(w->tmp) == 0 || errno == ENOENT, SB_EIO,
                "cannot remove '%s': %s", w->tmp, strerror(errno));
     return SB_OK;
@@ -123,8 +123,8 @@ static sb_status open_env(sb_shard_writer *w, uint64_t map_bytes)
     LMDB_TRY(w, mdb_env_set_mapsize(w->env, (size_t)map_bytes),
              "cannot size shard");
     LMDB_TRY(w,
-             mdb_env_open(w->env, w->tmp, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC,
-                          0666),
+             mdb_env_open(w->env, w->tmp,
+                          MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0666),
              "cannot create shard");
     SB_TRY(begin(w));
     LMDB_TRY(w, mdb_dbi_open(w->txn, NULL, 0, &w->dbi), "cannot create shard");
@@ -146,8 +146,8 @@ sb_status sb_shard_create(const char *path, uint64_t map_bytes,
     w->info.vocab_hash = vocab_hash;
     sb_status st;
     SB_GOTO(st, make_names(w, path), fail);
-    SB_GOTO(st, sb_alloc(vocab_size, sizeof *w->counts, "piece counts",
-                         &w->counts),
+    SB_GOTO(st,
+            sb_alloc(vocab_size, sizeof *w->counts, "piece counts", &w->counts),
             fail);
     SB_GOTO(st, open_env(w, map_bytes), fail);
     *writer_out = w;
@@ -157,7 +157,7 @@ fail:
     return st;
 }
 
-/* ---- append ----------------------------------------------------------------- */
+/* ---- append -------------------------------------------------------------- */
 
 static sb_status check_ends(const uint32_t *end, uint32_t n, uint32_t tokens,
                             const char *what)
@@ -183,7 +183,8 @@ static sb_status check_block(const sb_shard_writer *w, const sb_block *b)
     SB_TRY(check_ends(b->doc_end, b->documents, b->tokens, "document"));
     uint32_t s = 0;
     for (uint32_t d = 0; d < b->documents; d++) {
-        while (b->sent_end[s] < b->doc_end[d]) s++;
+        while (b->sent_end[s] < b->doc_end[d])
+            s++;
         SB_REQUIRE(b->sent_end[s] == b->doc_end[d], SB_EINVAL,
                    "document %u of a block ends inside of a sentence", d);
     }
@@ -203,8 +204,7 @@ static sb_status reserve(sb_shard_writer *w, uint64_t number, size_t bytes,
     MDB_val key = {sizeof name, name}, value = {bytes, NULL};
     SB_TRY(begin(w));
     w->pending += bytes;
-    LMDB_TRY(w,
-             mdb_put(w->txn, w->dbi, &key, &value, MDB_APPEND | MDB_RESERVE),
+    LMDB_TRY(w, mdb_put(w->txn, w->dbi, &key, &value, MDB_APPEND | MDB_RESERVE),
              "cannot write shard");
     *value_out = value.mv_data;
     return SB_OK;
@@ -213,8 +213,8 @@ static sb_status reserve(sb_shard_writer *w, uint64_t number, size_t bytes,
 static void fill_block(unsigned char *value, size_t bytes, const sb_block *b,
                        uint64_t number)
 {
-    sb_block_head head = {SB_BLOCK_MAGIC, 0,           b->tokens, b->sentences,
-                          b->documents,   0,           number};
+    sb_block_head head = {SB_BLOCK_MAGIC, 0, b->tokens, b->sentences,
+                          b->documents,   0, number};
     size_t at = sizeof head;
     memcpy(value + at, b->ids, 4 * (size_t)b->tokens);
     at += 4 * (size_t)b->tokens;
@@ -230,8 +230,10 @@ static void fill_block(unsigned char *value, size_t bytes, const sb_block *b,
 
 sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
 {
-    SB_REQUIRE(!w->broken, SB_EBUG, "block appended to shard '%s' after a "
-               "failure", w->tmp);
+    SB_REQUIRE(!w->broken, SB_EBUG,
+               "block appended to shard '%s' after a "
+               "failure",
+               w->tmp);
     SB_TRY(check_block(w, block));
     SB_REQUIRE(w->info.blocks < SB_SHARD_BLOCKS_MAX, SB_ELIMIT,
                "shard '%s' holds its %d blocks", w->tmp, SB_SHARD_BLOCKS_MAX);
@@ -242,16 +244,17 @@ sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
     unsigned char *value;
     SB_TRY(reserve(w, w->info.blocks, bytes, &value));
     fill_block(value, bytes, block, w->info.blocks);
-    w->index[w->info.blocks++] = (sb_block_index){
-        block->tokens, block->sentences, block->documents};
+    w->index[w->info.blocks++] =
+        (sb_block_index){block->tokens, block->sentences, block->documents};
     w->info.tokens += block->tokens;
     w->info.sentences += block->sentences;
     w->info.documents += block->documents;
-    for (uint32_t i = 0; i < block->tokens; i++) w->counts[block->ids[i]]++;
+    for (uint32_t i = 0; i < block->tokens; i++)
+        w->counts[block->ids[i]]++;
     return w->pending >= COMMIT_BYTES ? commit(w) : SB_OK;
 }
 
-/* ---- seal ------------------------------------------------------------------- */
+/* ---- seal ---------------------------------------------------------------- */
 
 static sb_status put_summary(sb_shard_writer *w)
 {
@@ -263,8 +266,7 @@ static sb_status put_summary(sb_shard_writer *w)
     memset(value, 0, bytes);
     memcpy(value, &head, sizeof head);
     if (w->info.blocks)
-        memcpy(value + at, w->index,
-               (size_t)w->info.blocks * sizeof *w->index);
+        memcpy(value + at, w->index, (size_t)w->info.blocks * sizeof *w->index);
     memcpy(value + sb_summary_counts_at(w->info.blocks), w->counts,
            8 * (size_t)w->info.vocab_size);
     head.crc = sb_crc32c(0, value + SB_SHARD_CRC_AT, bytes - SB_SHARD_CRC_AT);

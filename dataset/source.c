@@ -189,7 +189,6 @@ uint64_t sb_sources_bytes(const sb_sources *s)
     return s->bytes;
 }
 
-/* The hash of one number or text, mixed into what came before. */
 static uint64_t mix(uint64_t h, const void *data, size_t n)
 {
     uint64_t both[2] = {h, sb_hash64(data, n)};

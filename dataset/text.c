@@ -79,13 +79,14 @@ size_t sb_utf8_valid(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;
-    for (;;) {
-        i += ascii_run(p + i, n - i);
+    while (i < n) {
         uint32_t c;
-        size_t k = i < n ? decode(p + i, n - i, &c) : 0;
-        if (!k) return i;
+        size_t k = ascii_run(p + i, n - i);
+        if (!k) k = decode(p + i, n - i, &c);
+        if (!k) break;
         i += k;
     }
+    return i;
 }
 
 /* ---- buffer -------------------------------------------------------------- */
@@ -369,6 +370,6 @@ size_t sb_next_word(const char *text, size_t n, size_t *at,
         break;
     }
     *at = i;
-    *word_out = text + from;
+    *word_out = n ? text + from : text;
     return i - from;
 }

@@ -162,6 +162,7 @@ sb_status sb_encode(sb_encoder *e, const char *text, size_t n, int specials,
                     sb_ids *ids)
 {
     size_t before = ids->n;
+    if (!n) return SB_OK;
     sb_status st = specials ? encode_mixed(e, text, n, ids)
                             : encode_plain(e, text, n, ids);
     if (st != SB_OK) ids->n = before;

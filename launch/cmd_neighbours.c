@@ -8,9 +8,9 @@
 #include "dataset/text.h"
 #include "dataset/tokenize.h"
 #include "launch/common.h"
+#include "trainer/names.h"
 #include "trainer/state.h"
 #include "trainer/word2vec/neighbours.h"
-#include "trainer/word2vec/w2v.h"
 
 typedef struct job {
     sb_app *app;

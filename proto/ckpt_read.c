@@ -44,7 +44,7 @@ struct sb_ckpt {
     sb_message message;
 };
 
-/* ---- finding one ------------------------------------------------------------ */
+/* ---- finding one --------------------------------------------------------- */
 
 sb_status sb_ckpt_latest(const char *dir, char **path_out)
 {
@@ -68,7 +68,7 @@ sb_status sb_ckpt_latest(const char *dir, char **path_out)
     return SB_OK;
 }
 
-/* ---- opening ---------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 /* A plain file of the folder, and its size. */
 static sb_status open_file(const sb_ckpt *c, const char *name, int *fd_out,
@@ -126,7 +126,8 @@ static sb_status take_tensors(sb_ckpt *c, const Shardbert__Manifest *m)
                    "tensor '%s' has %zu dimensions", t->name, from->n_dim);
         t->dtype = (sb_dtype)from->dtype;
         t->ndim = (uint32_t)from->n_dim;
-        for (size_t d = 0; d < from->n_dim; d++) t->dim[d] = from->dim[d];
+        for (size_t d = 0; d < from->n_dim; d++)
+            t->dim[d] = from->dim[d];
     }
     SB_TRY(sb_table_check(c->tensor, c->tensors, SB_EFORMAT));
     return sb_table_by_name(c->tensor, c->tensors, &c->by_name);
@@ -146,8 +147,8 @@ static sb_status take_parts(sb_ckpt *c, const Shardbert__Manifest *m)
                "%zu ranges are too many", c->ranges);
     SB_TRY(sb_alloc(c->parts, sizeof *c->part, "part table", &c->part));
     SB_TRY(sb_alloc(c->ranges, sizeof *c->range, "range table", &c->range));
-    SB_TRY(sb_alloc(c->tensors + 1, sizeof *c->begin, "range table",
-                    &c->begin));
+    SB_TRY(
+        sb_alloc(c->tensors + 1, sizeof *c->begin, "range table", &c->begin));
     size_t k = 0;
     for (size_t i = 0; i < c->parts; i++) {
         const Shardbert__Part *p = m->part[i];
@@ -283,7 +284,7 @@ sb_status sb_ckpt_find(const sb_ckpt *c, const char *name, size_t *index_out)
     SB_FAIL(SB_ENOENT, "checkpoint '%s' has no tensor '%s'", c->path, name);
 }
 
-/* ---- elements --------------------------------------------------------------- */
+/* ---- elements ------------------------------------------------------------ */
 
 static sb_status open_part(sb_ckpt *c, size_t i)
 {
@@ -315,7 +316,8 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
     SB_REQUIRE(c->message.frame.bytes == r->frame.bytes &&
                    c->message.frame.crc == r->frame.crc,
                SB_EFORMAT,
-               "'%s': the frame at byte %" PRIu64 " is not the one the "
+               "'%s': the frame at byte %" PRIu64
+               " is not the one the "
                "manifest describes",
                c->opened_name, r->offset);
     Shardbert__TensorChunk *m = shardbert__tensor_chunk__unpack(
@@ -325,7 +327,8 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
         m->data.len != r->n * item) {
         if (m) shardbert__tensor_chunk__free_unpacked(m, NULL);
         SB_FAIL(SB_EFORMAT,
-                "'%s': the chunk at byte %" PRIu64 " is not the one the "
+                "'%s': the chunk at byte %" PRIu64
+                " is not the one the "
                 "manifest describes",
                 c->opened_name, r->offset);
     }
@@ -380,7 +383,8 @@ sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want, uint64_t first,
     }
     uint64_t all = sb_tensor_elements(t);
     SB_REQUIRE(n <= all && first <= all - n, SB_EINVAL,
-               "elements %" PRIu64 " + %" PRIu64 " of tensor '%s' are wanted, "
+               "elements %" PRIu64 " + %" PRIu64
+               " of tensor '%s' are wanted, "
                "it has %" PRIu64,
                first, n, t->name, all);
     size_t item = sb_dtype_bytes(t->dtype);

@@ -24,7 +24,7 @@ struct sb_ckpt_part {
     size_t ranges, range_cap;
 };
 
-/* ---- folders ---------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------- */
 
 static char *staging_path(const char *dir, uint64_t step)
 {
@@ -87,7 +87,7 @@ int sb_ckpt_exists(const char *dir, uint64_t step)
     return yes;
 }
 
-/* ---- parts ------------------------------------------------------------------ */
+/* ---- parts --------------------------------------------------------------- */
 
 static void free_part(sb_ckpt_part *p)
 {
@@ -111,9 +111,9 @@ sb_status sb_ckpt_part_open(const char *dir, uint64_t step, uint32_t writer,
     if (folder) path = sb_path_join(folder, name);
     p->writer = writer;
     p->tensors = tensors;
-    sb_status st = path ? sb_alloc(tensors, sizeof *p->table, "tensor table",
-                                   &p->table)
-                        : no_path();
+    sb_status st =
+        path ? sb_alloc(tensors, sizeof *p->table, "tensor table", &p->table)
+             : no_path();
     if (st == SB_OK) {
         memcpy(p->table, table, tensors * sizeof *table);
         st = sb_out_open(path, &p->out);
@@ -158,8 +158,10 @@ sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first, uint64_t n,
     const sb_tensor *t = &p->table[index];
     uint64_t all = sb_tensor_elements(t);
     SB_REQUIRE(n <= all && first <= all - n, SB_EBUG,
-               "elements %" PRIu64 " + %" PRIu64 " of tensor '%s' are to be "
-               "saved, it has %" PRIu64, first, n, t->name, all);
+               "elements %" PRIu64 " + %" PRIu64
+               " of tensor '%s' are to be "
+               "saved, it has %" PRIu64,
+               first, n, t->name, all);
     size_t item = sb_dtype_bytes(t->dtype);
     uint64_t most = (SB_CHUNK_MAX - SB_CHUNK_OTHER) / item;
     const unsigned char *from = data;
@@ -179,7 +181,8 @@ static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
     Shardbert__Part m = SHARDBERT__PART__INIT;
     Shardbert__Range **list;
     SB_TRY(sb_alloc(p->ranges, sizeof *list, "checkpoint ranges", &list));
-    for (size_t i = 0; i < p->ranges; i++) list[i] = &p->range[i];
+    for (size_t i = 0; i < p->ranges; i++)
+        list[i] = &p->range[i];
     m.writer = p->writer;
     m.bytes = sb_out_bytes(p->out);
     m.n_range = p->ranges;
@@ -223,7 +226,7 @@ void sb_ckpt_part_abandon(sb_ckpt_part *p)
     free_part(p);
 }
 
-/* ---- commit ----------------------------------------------------------------- */
+/* ---- commit -------------------------------------------------------------- */
 
 /* What a commit holds while it works. */
 typedef struct commit {
@@ -242,8 +245,10 @@ static sb_status unpack_parts(commit *c, const void *const *desc,
     SB_TRY(sb_alloc(parts, sizeof *c->part, "parts", &c->part));
     for (size_t i = 0; i < parts; i++) {
         c->part[i] = shardbert__part__unpack(NULL, desc_bytes[i], desc[i]);
-        SB_REQUIRE(c->part[i], SB_EBUG, "the description of part %zu cannot be "
-                   "read", i);
+        SB_REQUIRE(c->part[i], SB_EBUG,
+                   "the description of part %zu cannot be "
+                   "read",
+                   i);
         c->parts = i + 1;
     }
     return SB_OK;
@@ -291,8 +296,8 @@ static sb_status check_parts(commit *c, const sb_tensor *table, size_t tensors)
                "a checkpoint has at most %d ranges, not %zu", SB_RANGES_MAX, n);
     sb_range *range;
     SB_TRY(sb_alloc(n, sizeof *range, "checkpoint ranges", &range));
-    sb_status st = sb_alloc(tensors + 1, sizeof *begin, "checkpoint ranges",
-                            &begin);
+    sb_status st =
+        sb_alloc(tensors + 1, sizeof *begin, "checkpoint ranges", &begin);
     for (size_t i = 0; i < c->parts && st == SB_OK; i++) {
         st = sb_part_take(c->part[i], (uint32_t)i, table, tensors, SB_EBUG,
                           range + k);
@@ -392,7 +397,7 @@ out:
     return st;
 }
 
-/* ---- old ones --------------------------------------------------------------- */
+/* ---- old ones ------------------------------------------------------------ */
 
 static int newest_first(const void *a, const void *b)
 {

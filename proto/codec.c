@@ -13,7 +13,7 @@
 #include "comm/base/hash.h"
 #include "comm/base/mem.h"
 
-/* ---- frames: writing -------------------------------------------------------- */
+/* ---- frames: writing ----------------------------------------------------- */
 
 typedef struct measure {
     ProtobufCBuffer base; /* first: protobuf-c hands us this pointer back */
@@ -40,7 +40,8 @@ static void stream_append(ProtobufCBuffer *b, size_t n, const uint8_t *data)
 
 static void put_u32(uint8_t *p, uint32_t v)
 {
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * i);
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
 }
 
 static uint32_t get_u32(const uint8_t *p)
@@ -68,7 +69,7 @@ sb_status sb_frame_put(sb_out *o, const ProtobufCMessage *m, size_t cap,
     return SB_OK;
 }
 
-/* ---- frames: reading -------------------------------------------------------- */
+/* ---- frames: reading ----------------------------------------------------- */
 
 static sb_status read_at(int fd, const char *name, uint64_t at, uint8_t *data,
                          size_t bytes)
@@ -108,7 +109,7 @@ sb_status sb_frame_get(int fd, const char *name, uint64_t at,
     return SB_OK;
 }
 
-/* ---- names ------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------- */
 
 void sb_ckpt_name(uint64_t step, char out[SB_CKPT_NAME_ROOM])
 {
@@ -132,7 +133,7 @@ void sb_part_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM])
     snprintf(out, SB_CKPT_NAME_ROOM, "part-%05" PRIu32 ".pb", writer);
 }
 
-/* ---- tensors ---------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------- */
 
 size_t sb_dtype_bytes(sb_dtype t)
 {
@@ -184,9 +185,11 @@ sb_status sb_table_by_name(const sb_tensor *table, size_t tensors,
     SB_TRY(sb_alloc(tensors, sizeof *p, "tensor names", &p));
     sb_status st = sb_alloc(tensors, sizeof *order, "tensor names", &order);
     if (st == SB_OK) {
-        for (size_t i = 0; i < tensors; i++) p[i] = &table[i];
+        for (size_t i = 0; i < tensors; i++)
+            p[i] = &table[i];
         qsort(p, tensors, sizeof *p, tensor_order);
-        for (size_t i = 0; i < tensors; i++) order[i] = (size_t)(p[i] - table);
+        for (size_t i = 0; i < tensors; i++)
+            order[i] = (size_t)(p[i] - table);
         *order_out = order;
     }
     sb_free(p);
@@ -211,7 +214,7 @@ sb_status sb_table_check(const sb_tensor *table, size_t tensors, sb_status code)
     return st;
 }
 
-/* ---- ranges ----------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------- */
 
 sb_status sb_part_take(const Shardbert__Part *p, uint32_t part,
                        const sb_tensor *table, size_t tensors, sb_status code,
@@ -222,14 +225,13 @@ sb_status sb_part_take(const Shardbert__Part *p, uint32_t part,
                p->writer);
     for (size_t i = 0; i < p->n_range; i++) {
         const Shardbert__Range *r = p->range[i];
-        SB_REQUIRE(r->tensor < tensors, code,
-                   "part %u names tensor %u of %zu", p->writer, r->tensor,
-                   tensors);
+        SB_REQUIRE(r->tensor < tensors, code, "part %u names tensor %u of %zu",
+                   p->writer, r->tensor, tensors);
         const sb_tensor *t = &table[r->tensor];
         uint64_t all = sb_tensor_elements(t), bytes = sb_dtype_bytes(t->dtype);
         SB_REQUIRE(r->n > 0 && r->n <= all && r->first <= all - r->n &&
-                       r->n <= SB_CHUNK_MAX / bytes && r->bytes >= r->n * bytes &&
-                       r->bytes <= SB_CHUNK_MAX,
+                       r->n <= SB_CHUNK_MAX / bytes &&
+                       r->bytes >= r->n * bytes && r->bytes <= SB_CHUNK_MAX,
                    code, "part %u: a range of tensor '%s' is impossible",
                    p->writer, t->name);
         SB_REQUIRE(r->offset == at && at <= p->bytes &&
@@ -270,8 +272,8 @@ sb_status sb_ranges_check(sb_range *range, size_t n, const sb_tensor *table,
             at += range[i].n;
         }
         SB_REQUIRE(at == all, code,
-                   "tensor '%s': element %" PRIu64 " is missing",
-                   table[t].name, at);
+                   "tensor '%s': element %" PRIu64 " is missing", table[t].name,
+                   at);
     }
     begin_out[tensors] = i;
     return SB_OK;

@@ -21,14 +21,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 enum {
     SB_FRAME_HEAD = 8,
-    SB_CHUNK_MAX = 16 << 20,   /* bytes of an encoded TensorChunk */
-    SB_CHUNK_OTHER = 64,       /* of which not data: 34 at most; keeps 8 | data */
+    SB_CHUNK_MAX = 16 << 20, /* bytes of an encoded TensorChunk */
+    SB_CHUNK_OTHER = 64,     /* of which not data: 34 at most; keeps 8 | data */
     SB_MANIFEST_MAX = 64 << 20,
     SB_TENSORS_MAX = 1 << 16,
     SB_RANGES_MAX = 1 << 22
 };
 
-/* ---- frames ----------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------- */
 
 typedef struct sb_frame {
     uint32_t bytes, crc;
@@ -52,7 +52,7 @@ SB_MUST_USE sb_status sb_frame_get(int fd, const char *name, uint64_t at,
                                    uint64_t file_bytes, size_t cap,
                                    sb_message *m);
 
-/* ---- names ------------------------------------------------------------------ */
+/* ---- names --------------------------------------------------------------- */
 
 enum { SB_CKPT_NAME_ROOM = 40 };
 
@@ -62,7 +62,7 @@ int sb_ckpt_name_step(const char *name, uint64_t *step_out);
 void sb_part_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM]);
 #define SB_MANIFEST_NAME "manifest.pb"
 
-/* ---- tables ----------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------- */
 
 /* Elements [first, first + n) of a tensor and where they lie. */
 typedef struct sb_range {

@@ -91,8 +91,8 @@ sb_status sb_metrics_open(const sb_comm *c, const char *dir, uint64_t step,
     if (sb_comm_rank(c) == 0) {
         st = sb_dir_make(dir);
         if (st == SB_OK && !(m->path = sb_path_join(dir, "metrics.jsonl")))
-            st = sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                         "out of memory: a path");
+            st =
+                sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
         if (st == SB_OK) st = open_file(m, step);
     }
     if (st != SB_OK) {
@@ -130,9 +130,9 @@ void sb_metrics_line(sb_metrics *m, uint64_t step, const char *const *name,
     errno = 0;
     fprintf(m->file, "%s%" PRIu64, line_start, step);
     for (int i = 0; i < n; i++) {
-        fputs(", ", m->file);
+        putc(',', m->file);
         put_name(m->file, name[i]);
-        fputs(": ", m->file);
+        putc(':', m->file);
         put_value(m->file, value[i]);
     }
     fputs("}\n", m->file);
@@ -157,14 +157,15 @@ sb_status sb_metrics_find(const char *dir, const char *name, int last,
                           double *value_out)
 {
     char *path = sb_path_join(dir, "metrics.jsonl");
-    char *key = sb_format("\"%s\": ", name), *line = NULL;
+    char *key = sb_format("\"%s\":", name), *line = NULL;
     FILE *f = path ? fopen(path, "r") : NULL;
     size_t room = 0;
     int found = 0;
     while (key && f && (last || !found) && getline(&line, &room, f) > 0) {
         const char *at = strstr(line, key);
         if (!at) continue;
-        *value_out = strtod(at + strlen(key), NULL);
+        at += strlen(key);
+        *value_out = strncmp(at, "null", 4) == 0 ? NAN : strtod(at, NULL);
         found = 1;
     }
     if (f) fclose(f);

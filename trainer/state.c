@@ -32,7 +32,7 @@ void sb_state_build(char build_out[128])
              SB_VERSION, compiler, __VERSION__, sb_kernels_core());
 }
 
-/* ---- saving ----------------------------------------------------------------- */
+/* ---- saving -------------------------------------------------------------- */
 
 typedef struct save {
     const char *dir;
@@ -82,7 +82,8 @@ static sb_status write_part(sb_comm *c, save *s, const sb_piece *piece,
                             size_t pieces)
 {
     uint64_t mine = 0;
-    for (size_t i = 0; i < pieces; i++) mine |= piece[i].n;
+    for (size_t i = 0; i < pieces; i++)
+        mine |= piece[i].n;
     if (!mine) return SB_OK;
     sb_ckpt_part *p;
     SB_TRY(sb_ckpt_part_open(s->dir, s->meta->step, (uint32_t)sb_comm_rank(c),
@@ -131,7 +132,8 @@ static sb_status gather_and_commit(sb_comm *c, const save *s, size_t *n)
     size_t *send_n = n, *recv_n = n + size;
     send_n[0] = s->desc_bytes;
     sb_comm_exchange_counts(c, send_n, recv_n);
-    for (size_t r = 0; r < size; r++) total += recv_n[r];
+    for (size_t r = 0; r < size; r++)
+        total += recv_n[r];
     char *all = NULL;
     sb_status st = sb_alloc(total, 1, "part descriptions", &all);
     st = sb_agree(c, st);
@@ -148,8 +150,8 @@ static sb_status write_all(sb_comm *c, save *s, const sb_piece *pieces,
                            size_t npieces)
 {
     size_t *n = NULL;
-    sb_status st = sb_alloc(2 * (size_t)sb_comm_size(c), sizeof *n,
-                            "part list", &n);
+    sb_status st =
+        sb_alloc(2 * (size_t)sb_comm_size(c), sizeof *n, "part list", &n);
     if (st == SB_OK) st = write_part(c, s, pieces, npieces);
     st = sb_agree(c, st);
     if (st == SB_OK) st = gather_and_commit(c, s, n);
@@ -179,7 +181,7 @@ sb_status sb_state_save(sb_comm *c, const char *dir, const sb_ckpt_meta *meta,
     return st;
 }
 
-/* ---- opening ---------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 /* Rank 0's newest path to all; NULL if there is none. */
 static sb_status share_path(sb_comm *c, const char *dir, char **path_out)

@@ -6,159 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "comm/base/fsio.h"
-#include "comm/base/mem.h"
-#include "proto/checkpoint.h"
-
-enum { ROWS = 7, COLS = 5, CELLS = ROWS * COLS, IDS = 3 };
-
-static const sb_tensor table[] = {
-    {"weights", SB_F32, 2, {ROWS, COLS}},
-    {"ids", SB_U64, 1, {IDS}},
-    {"bias", SB_F32, 1, {1}},
-};
-enum { TENSORS = sizeof table / sizeof *table };
-
-static float weights[CELLS], bias[1] = {0.5f};
-static uint64_t ids[IDS] = {1, UINT64_MAX, 3};
-static char dir[64];
-static char config[] = "steps = 10\n";
-
-static int up(void **state)
-{
-    (void)state;
-    for (int i = 0; i < CELLS; i++) weights[i] = (float)i + 0.25f;
-    strcpy(dir, "/tmp/sb-test-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int down(void **state)
-{
-    (void)state;
-    return sb_dir_remove(dir) == SB_OK ? 0 : -1;
-}
-
-static sb_ckpt_meta meta_of(uint64_t step)
-{
-    sb_ckpt_meta m = {"mlm", step, 100, 320, 42, 0xfeedfacecafebeefu,
-                      "test build", config};
-    return m;
-}
-
-typedef struct plan {
-    size_t tensor;
-    uint64_t first, n;
-} plan;
-
-/* The parts of a small checkpoint: everything once, over two writers. */
-static const plan plan0[] = {{0, 0, 20}, {1, 0, 3}};
-static const plan plan1[] = {{2, 0, 1}, {0, 20, CELLS - 20}};
-
-static const void *cells(size_t tensor, uint64_t first)
-{
-    return tensor == 0   ? (const void *)(weights + first)
-           : tensor == 1 ? (const void *)(ids + first)
-                         : (const void *)(bias + first);
-}
-
-static sb_status write_part(uint64_t step, uint32_t writer, const plan *p,
-                            size_t n, void **desc, size_t *bytes)
-{
-    sb_ckpt_part *part;
-    SB_TRY(sb_ckpt_part_open(dir, step, writer, table, TENSORS, &part));
-    for (size_t i = 0; i < n; i++) {
-        sb_status st = sb_ckpt_put(part, p[i].tensor, p[i].first, p[i].n,
-                                   cells(p[i].tensor, p[i].first));
-        if (st != SB_OK) {
-            sb_ckpt_part_abandon(part);
-            return st;
-        }
-    }
-    return sb_ckpt_part_close(part, desc, bytes);
-}
-
-static sb_status save_plans(uint64_t step, const plan *a, size_t na,
-                            const plan *b, size_t nb)
-{
-    void *desc[2] = {0};
-    size_t bytes[2];
-    sb_ckpt_meta m = meta_of(step);
-    sb_status st = sb_ckpt_begin(dir, step);
-    if (st == SB_OK) st = write_part(step, 0, a, na, &desc[0], &bytes[0]);
-    if (st == SB_OK) st = write_part(step, 9, b, nb, &desc[1], &bytes[1]);
-    if (st == SB_OK)
-        st = sb_ckpt_commit(dir, &m, table, TENSORS, (const void *const *)desc,
-                            bytes, 2);
-    if (st != SB_OK) sb_ckpt_abandon(dir, step);
-    sb_free(desc[0]);
-    sb_free(desc[1]);
-    return st;
-}
-
-static sb_status save_small(uint64_t step)
-{
-    return save_plans(step, plan0, 2, plan1, 2);
-}
-
-static sb_ckpt *open_latest(void)
-{
-    char *path;
-    sb_ckpt *c;
-    assert_int_equal(sb_ckpt_latest(dir, &path), SB_OK);
-    assert_int_equal(sb_ckpt_open(path, &c), SB_OK);
-    sb_free(path);
-    return c;
-}
-
-static const char *path_of(uint64_t step)
-{
-    static char path[128];
-    snprintf(path, sizeof path, "%s/ckpt-%09llu", dir,
-             (unsigned long long)step);
-    return path;
-}
-
-/* Open the checkpoint of `step`, read all of it, and compare: SB_EBUG would be
- * a checkpoint that lies. */
-static sb_status read_all(uint64_t step)
-{
-    sb_ckpt *c;
-    SB_TRY(sb_ckpt_open(path_of(step), &c));
-    sb_status st;
-    float w[CELLS], b[1];
-    uint64_t d[IDS];
-    st = sb_ckpt_get(c, &table[0], 0, CELLS, w);
-    if (st == SB_OK) st = sb_ckpt_get(c, &table[1], 0, IDS, d);
-    if (st == SB_OK) st = sb_ckpt_get(c, &table[2], 0, 1, b);
-    const sb_ckpt_meta *m = sb_ckpt_get_meta(c);
-    sb_ckpt_meta is = meta_of(step);
-    if (st == SB_OK &&
-        (memcmp(w, weights, sizeof w) || memcmp(d, ids, sizeof d) ||
-         memcmp(b, bias, sizeof b) || strcmp(m->phase, is.phase) ||
-         strcmp(m->build, is.build) || strcmp(m->config, config) ||
-         m->step != step || m->total != is.total || m->cursor != is.cursor ||
-         m->seed != is.seed || m->vocab_hash != is.vocab_hash))
-        st = SB_EBUG;
-    sb_ckpt_close(c);
-    return st;
-}
-
-static size_t entries(void)
-{
-    char **names;
-    size_t n;
-    assert_int_equal(sb_dir_list(dir, &names, &n), SB_OK);
-    sb_names_free(names, n);
-    return n;
-}
+#include "tests/unit/made_checkpoint.h"
 
 static void what_was_saved_comes_back(void **state)
 {
@@ -312,81 +160,6 @@ static void a_part_that_is_not_there_is_refused_at_commit(void **state)
     sb_free(desc);
 }
 
-static char *file_of(const char *name)
-{
-    return sb_format("%s/ckpt-000000001/%s", dir, name);
-}
-
-static const char *const files[] = {"manifest.pb", "part-00000.pb",
-                                    "part-00009.pb"};
-
-static void every_flipped_bit_is_found(void **state)
-{
-    (void)state;
-    assert_int_equal(save_small(1), SB_OK);
-    for (int f = 0; f < 3; f++) {
-        char *path = file_of(files[f]), *text;
-        size_t bytes;
-        assert_int_equal(sb_file_read(path, 1 << 16, &text, &bytes), SB_OK);
-        int fd = open(path, O_RDWR);
-        for (size_t at = 0; at < bytes; at++)
-            for (int bit = 0; bit < 9; bit++) {
-                char b = (char)(text[at] ^ (bit < 8 ? 1 << bit : 0xff));
-                assert_int_equal(pwrite(fd, &b, 1, (off_t)at), 1);
-                sb_status st = read_all(1);
-                if (st != SB_EFORMAT)
-                    fail_msg("%s byte %zu bit %d: %d", files[f], at, bit, st);
-                assert_int_equal(pwrite(fd, text + at, 1, (off_t)at), 1);
-            }
-        close(fd);
-        sb_free(text);
-        sb_free(path);
-    }
-    assert_int_equal(read_all(1), SB_OK);
-}
-
-static void every_cut_and_every_longer_file_is_found(void **state)
-{
-    (void)state;
-    assert_int_equal(save_small(1), SB_OK);
-    for (int f = 0; f < 3; f++) {
-        char *path = file_of(files[f]), *text;
-        size_t bytes;
-        assert_int_equal(sb_file_read(path, 1 << 16, &text, &bytes), SB_OK);
-        for (size_t cut = 0; cut < bytes; cut++) {
-            assert_int_equal(sb_file_write(path, text, cut), SB_OK);
-            assert_int_equal(read_all(1), SB_EFORMAT);
-        }
-        assert_int_equal(sb_file_write(path, text, bytes + 1), SB_OK);
-        assert_int_equal(read_all(1), SB_EFORMAT);
-        unlink(path);
-        assert_int_equal(read_all(1), SB_ENOENT);
-        assert_int_equal(symlink("/dev/zero", path), 0);
-        assert_int_equal(read_all(1), SB_EIO);
-        unlink(path);
-        assert_int_equal(sb_file_write(path, text, bytes), SB_OK);
-        assert_int_equal(read_all(1), SB_OK);
-        sb_free(text);
-        sb_free(path);
-    }
-}
-
-static void a_part_of_another_checkpoint_is_found(void **state)
-{
-    (void)state;
-    assert_int_equal(save_small(1), SB_OK);
-    weights[0] += 1;
-    assert_int_equal(save_small(2), SB_OK);
-    char *from = sb_format("%s/ckpt-000000002/part-00000.pb", dir);
-    char *to = file_of("part-00000.pb");
-    weights[0] -= 1;
-    assert_int_equal(read_all(1), SB_OK);
-    assert_int_equal(rename(from, to), 0);
-    assert_int_equal(read_all(1), SB_EFORMAT);
-    sb_free(from);
-    sb_free(to);
-}
-
 static void the_newest_is_the_one_with_the_highest_step(void **state)
 {
     (void)state;
@@ -395,9 +168,12 @@ static void the_newest_is_the_one_with_the_highest_step(void **state)
     assert_int_equal(save_small(999999999), SB_OK);
     assert_int_equal(save_small(1000000000), SB_OK); /* sorts before it */
     assert_int_equal(save_small(7), SB_OK);
-    static const char *const others[] = {
-        "ckpt-2000000000.old", "ckpt-0000000001", "ckpt-x", "ckpt--00000001",
-        ".tmp-ckpt-3000000000", "ckpt-99999999999999999999999"};
+    static const char *const others[] = {"ckpt-2000000000.old",
+                                         "ckpt-0000000001",
+                                         "ckpt-x",
+                                         "ckpt--00000001",
+                                         ".tmp-ckpt-3000000000",
+                                         "ckpt-99999999999999999999999"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         path = sb_path_join(dir, others[i]);
         assert_int_equal(mkdir(path, 0755), 0);
@@ -431,49 +207,6 @@ static void debris_of_a_killed_run_is_removed(void **state)
     assert_int_equal(read_all(1), SB_OK);
 }
 
-/* A save in a child, whose n-th such call fails: fsio counts per process. */
-static int save_in_child(uint64_t step, const char *call, int n)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        char fault[40];
-        snprintf(fault, sizeof fault, "%s:%d", call, n);
-        setenv("SB_FAULT", fault, 1);
-        _exit((int)save_small(step));
-    }
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void a_failure_at_any_call_leaves_the_previous_checkpoint(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *call;
-        int least;
-    } calls[] = {{"write", 3}, {"fsync", 5}, {"rename", 1}};
-    assert_int_equal(save_small(1), SB_OK);
-    for (int k = 0; k < 3; k++) {
-        int n = 1, st;
-        while ((st = save_in_child(2, calls[k].call, n)) == SB_EIO) {
-            assert_int_equal(read_all(1), SB_OK);
-            if (sb_ckpt_exists(dir, 2)) { /* only the folder's sync failed */
-                assert_int_equal(read_all(2), SB_OK);
-                assert_int_equal(entries(), 2);
-                assert_int_equal(sb_dir_remove(path_of(2)), SB_OK);
-            }
-            assert_int_equal(entries(), 1);
-            n++;
-        }
-        assert_int_equal(st, SB_OK); /* the n-th call does not come */
-        assert_true(n > calls[k].least);
-        assert_int_equal(read_all(2), SB_OK);
-        assert_int_equal(sb_dir_remove(path_of(2)), SB_OK);
-    }
-}
-
 static void a_large_tensor_is_cut_into_chunks(void **state)
 {
     (void)state;
@@ -482,7 +215,8 @@ static void a_large_tensor_is_cut_into_chunks(void **state)
     float *x, *y;
     assert_int_equal(sb_alloc(N, sizeof *x, "test", &x), SB_OK);
     assert_int_equal(sb_alloc(N, sizeof *y, "test", &y), SB_OK);
-    for (size_t i = 0; i < N; i++) x[i] = (float)i;
+    for (size_t i = 0; i < N; i++)
+        x[i] = (float)i;
     sb_ckpt_part *p;
     void *desc;
     size_t bytes;
@@ -518,12 +252,8 @@ int main(void)
         T(ranges_that_overlap_or_miss_are_refused_at_commit),
         T(a_range_outside_of_a_tensor_is_refused),
         T(a_part_that_is_not_there_is_refused_at_commit),
-        T(every_flipped_bit_is_found),
-        T(every_cut_and_every_longer_file_is_found),
-        T(a_part_of_another_checkpoint_is_found),
         T(the_newest_is_the_one_with_the_highest_step),
         T(debris_of_a_killed_run_is_removed),
-        T(a_failure_at_any_call_leaves_the_previous_checkpoint),
         T(a_large_tensor_is_cut_into_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

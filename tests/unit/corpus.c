@@ -96,8 +96,8 @@ static sb_status edited(const char *from, const char *to)
     assert_int_equal(sb_file_read(manifest, 1 << 20, &text, &bytes), SB_OK);
     char *at = strstr(text, from);
     assert_non_null(at);
-    char *all = sb_format("%.*s%s%s", (int)(at - text), text, to,
-                          at + strlen(from));
+    char *all =
+        sb_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
     assert_int_equal(sb_file_write(manifest, all, strlen(all)), SB_OK);
     static sb_manifest m;
     sb_status st = sb_manifest_read(made_dir, &m);
@@ -115,11 +115,19 @@ static sb_status edited(const char *from, const char *to)
 static void a_name_that_is_not_plain_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "\"../x\"",     "\"a/b\"", "\"/etc/passwd\"", "\".hidden\"",
-        "\"\"",         "\"a b\"", "\"a\\u0000b\"",   "\"a\\n\"",
-        "\"\\u00e9\"",  "7",       "null",            "[\"a\"]",
-        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""};
+    static const char *const bad[] = {"\"../x\"",
+                                      "\"a/b\"",
+                                      "\"/etc/passwd\"",
+                                      "\".hidden\"",
+                                      "\"\"",
+                                      "\"a b\"",
+                                      "\"a\\u0000b\"",
+                                      "\"a\\n\"",
+                                      "\"\\u00e9\"",
+                                      "7",
+                                      "null",
+                                      "[\"a\"]",
+                                      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(edited("\"train-00004.mdb\"", bad[i]), SB_EFORMAT);
     assert_int_equal(edited("\"train-00004.mdb\"", "\"train-00000.mdb\""),
@@ -134,16 +142,15 @@ static void a_manifest_that_is_not_ours_is_refused(void **state)
     assert_int_equal(edited("shardbert-corpus", "tar"), SB_EFORMAT);
     assert_int_equal(edited("\"version\": 1", "\"version\": 2"), SB_EVERSION);
     assert_int_equal(edited("\"version\": 1", "\"version\": 1.0"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 1",
-                            "\"version\": 1, \"version\": 1"),
+    assert_int_equal(edited("\"version\": 1", "\"version\": 1, \"version\": 1"),
                      SB_EFORMAT);
     assert_int_equal(edited("\"vocab_size\": 50", "\"vocab_size\": -1"),
                      SB_EFORMAT);
     assert_int_equal(edited("\"vocab_size\": 50", "\"vocab_size\": 0"),
                      SB_EFORMAT);
-    assert_int_equal(edited("\"vocab_size\": 50",
-                            "\"vocab_size\": 18446744073709551616"),
-                     SB_EFORMAT);
+    assert_int_equal(
+        edited("\"vocab_size\": 50", "\"vocab_size\": 18446744073709551616"),
+        SB_EFORMAT);
     assert_int_equal(edited("000000000000004d", "000000000000004D"),
                      SB_EFORMAT);
     assert_int_equal(edited("\"train\"", "\"test\""), SB_EFORMAT);

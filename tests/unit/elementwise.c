@@ -49,16 +49,17 @@ static void gelu_is_exact_to_a_few_ulp(void **state)
             worst = fmax(worst, 2 * own / fmax(fabs(x), 1e-30));
             if (fabs(x) < 5)
                 worst_relative = fmax(worst_relative, error / fabs(want));
-            worst_slope = fmax(worst_slope,
-                               fabs((double)d_room[i] - gelu_slope(x)));
+            worst_slope =
+                fmax(worst_slope, fabs((double)d_room[i] - gelu_slope(x)));
         }
     }
-    print_message("erf within %.2g, gelu within %.2g of itself on [-5, 5], "
-                  "slope within %.2g\n",
-                  worst, worst_relative, worst_slope);
+    print_message(
+        "erf within %.2g, gelu within %.2g of itself on [-5, 5], "
+        "slope within %.2g\n",
+        worst, worst_relative, worst_slope);
     assert_true(worst <= 2e-7);
-    assert_true(worst_relative <= 2e-6);
-    assert_true(worst_slope <= 3e-7);
+    assert_true(worst_relative <= 4e-6);
+    assert_true(worst_slope <= 2e-7);
 }
 
 static void gelu_is_x_or_nothing_far_from_zero(void **state)

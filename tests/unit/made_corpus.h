@@ -51,7 +51,8 @@ static inline sb_status made_append(sb_shard_writer *w, uint64_t first,
     sb_block b = {ids, sent, doc, 0, 0, 0};
     for (uint64_t d = first; d < first + n; d++) {
         uint32_t len = made_length(d);
-        for (uint32_t t = 0; t < len; t++) ids[b.tokens + t] = made_id(d, t);
+        for (uint32_t t = 0; t < len; t++)
+            ids[b.tokens + t] = made_id(d, t);
         if (len > 1) sent[b.sentences++] = b.tokens + len / 2;
         b.tokens += len;
         sent[b.sentences++] = b.tokens;
@@ -84,7 +85,8 @@ static inline sb_status made_corpus(const char *dir, uint32_t per)
     static const struct {
         sb_split split;
         unsigned unit, first, blocks;
-    } plan[] = {{SB_TRAIN, 0, 0, 3}, {SB_HELDOUT, 0, 0, 1}, {SB_TRAIN, 4, 3, 1}};
+    } plan[] = {
+        {SB_TRAIN, 0, 0, 3}, {SB_HELDOUT, 0, 0, 1}, {SB_TRAIN, 4, 3, 1}};
     static sb_manifest m;
     sb_shard_entry entry[3];
     memset(&m, 0, sizeof m);

@@ -216,7 +216,8 @@ static void nan_reaches_its_row_and_no_other(void **state)
             forward(0, y_room);
             dy_room[2 * D + i] = bad[b];
             backward(0, dx_room);
-            check_nan("dx", dx_room + 2 * D, D);
+            for (size_t j = 0; j < D; j++)
+                assert_true(!isfinite(dx_room[2 * D + j]));
             assert_true(!isfinite(db_room[i]));
             check_no_nan("dx", dx_room, 2 * D);
         }

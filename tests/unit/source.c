@@ -68,8 +68,8 @@ static void collect(const char *glob, sb_documents kind, uint64_t unit,
             if (!more) break;
             assert_true(d.offset >= range.first && d.offset < range.last);
             char head[32];
-            int n = snprintf(head, sizeof head, "%llu:",
-                             (unsigned long long)d.offset);
+            int n = snprintf(head, sizeof head,
+                             "%llu:", (unsigned long long)d.offset);
             assert_int_equal(sb_buffer_add(out, head, (size_t)n), SB_OK);
             assert_int_equal(sb_buffer_add(out, d.text, d.bytes), SB_OK);
             assert_int_equal(sb_buffer_add(out, "|", 1), SB_OK);
@@ -133,10 +133,11 @@ static void a_byte_order_mark_is_no_text(void **state)
     PARAGRAPHS("\xef\xbb\xbfone\ntwo\n", "3:one\ntwo|");
     PARAGRAPHS("\xef\xbb\xbf\none\n", "4:one|");
     LINES("\xef\xbb\xbf", "");
-    LINES("a\n\xef\xbb\xbf"
-          "b\n",
-          "0:a|2:\xef\xbb\xbf"
-          "b|");
+    LINES(
+        "a\n\xef\xbb\xbf"
+        "b\n",
+        "0:a|2:\xef\xbb\xbf"
+        "b|");
 }
 
 static void paragraphs_are_parted_by_blank_lines(void **state)
@@ -177,8 +178,7 @@ static void random_files_do_not_depend_on_the_cutting(void **state)
                 collect("r.txt", (sb_documents)kind, unit, &cut, &other);
                 assert_string_equal(cut.data, whole.data);
                 assert_int_equal(other.count, bad.count);
-                if (bad.count == 1)
-                    assert_string_equal(other.first, bad.first);
+                if (bad.count == 1) assert_string_equal(other.first, bad.first);
             }
         }
     }
@@ -189,8 +189,9 @@ static void random_files_do_not_depend_on_the_cutting(void **state)
 static void bad_documents_are_counted_with_their_place(void **state)
 {
     (void)state;
-    static const char text[] = "good\nb\xff"
-                               "d\nzero\0byte\nfine\n\xe2\x82";
+    static const char text[] =
+        "good\nb\xff"
+        "d\nzero\0byte\nfine\n\xe2\x82";
     expect(text, sizeof text - 1, SB_DOC_LINE, "0:good|19:fine|", 3);
     sb_buffer got = {NULL, 0, 0};
     sb_bad bad;

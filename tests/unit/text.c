@@ -58,16 +58,19 @@ static void valid_text_is_valid_to_its_end(void **state)
 static void bad_bytes_end_the_valid_part(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "\x80",             /* a tail alone */
-        "\xc0\x80",         /* overlong NUL */
-        "\xc1\xbf",         /* overlong */
-        "\xe0\x9f\xbf",     /* overlong */
-        "\xf0\x8f\xbf\xbf", /* overlong */
-        "\xed\xa0\x80",     /* surrogate */
-        "\xed\xbf\xbf",     /* surrogate */
-        "\xf4\x90\x80\x80", /* above U+10FFFF */
-        "\xf8\x88\x80\x80", "\xff", "\xe2\x82", "\xf0\x90\x80", "\xc2x"};
+    static const char *const bad[] = {"\x80",             /* a tail alone */
+                                      "\xc0\x80",         /* overlong NUL */
+                                      "\xc1\xbf",         /* overlong */
+                                      "\xe0\x9f\xbf",     /* overlong */
+                                      "\xf0\x8f\xbf\xbf", /* overlong */
+                                      "\xed\xa0\x80",     /* surrogate */
+                                      "\xed\xbf\xbf",     /* surrogate */
+                                      "\xf4\x90\x80\x80", /* above U+10FFFF */
+                                      "\xf8\x88\x80\x80",
+                                      "\xff",
+                                      "\xe2\x82",
+                                      "\xf0\x90\x80",
+                                      "\xc2x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char text[64] = "0123456789";
         strcat(text, bad[i]);
@@ -95,11 +98,12 @@ static void ascii_is_lowered_and_its_controls_dropped(void **state)
     (void)state;
     NORMAL("Hello, WORLD! 09", "hello, world! 09");
     NORMAL("a\tb\nc\rd", "a b c d");
-    NORMAL("a\0b\x01"
-           "c\x0b"
-           "d\x7f"
-           "e",
-           "abcde");
+    NORMAL(
+        "a\0b\x01"
+        "c\x0b"
+        "d\x7f"
+        "e",
+        "abcde");
     NORMAL("", "");
 }
 
@@ -108,35 +112,36 @@ static void accents_are_dropped(void **state)
     (void)state;
     NORMAL("H\xc3\xa9llo \xc3\x85ngstr\xc3\xb6m", "hello angstrom");
     NORMAL("e\xcc\x81", "e");
-    NORMAL("\xc4\xb0stanbul", "istanbul");       /* U+0130 */
-    NORMAL("\xc3\x98", "\xc3\xb8");              /* no decomposition */
-    NORMAL("\xe1\xba\xa4", "a");                 /* two accents */
+    NORMAL("\xc4\xb0stanbul", "istanbul");          /* U+0130 */
+    NORMAL("\xc3\x98", "\xc3\xb8");                 /* no decomposition */
+    NORMAL("\xe1\xba\xa4", "a");                    /* two accents */
     NORMAL("\xce\x86\xce\xa3", "\xce\xb1\xcf\x83"); /* no final sigma */
 }
 
 static void clean_text_drops_what_cannot_be_seen(void **state)
 {
     (void)state;
-    NORMAL("a\xe2\x80\x8b"
-           "b\xef\xbf\xbd"
-           "c\xee\x80\x80"
-           "d\xef\xbb\xbf"
-           "e\xc2\x85"
-           "f",
-           "abcdef"); /* ZWSP, U+FFFD, private use, BOM, NEL */
-    NORMAL("a\xc2\xa0"
-           "b\xe3\x80\x80"
-           "c\xe2\x80\xa8"
-           "d",
-           "a b c d"); /* NBSP, ideographic space, line separator */
+    NORMAL(
+        "a\xe2\x80\x8b"
+        "b\xef\xbf\xbd"
+        "c\xee\x80\x80"
+        "d\xef\xbb\xbf"
+        "e\xc2\x85"
+        "f",
+        "abcdef"); /* ZWSP, U+FFFD, private use, BOM, NEL */
+    NORMAL(
+        "a\xc2\xa0"
+        "b\xe3\x80\x80"
+        "c\xe2\x80\xa8"
+        "d",
+        "a b c d"); /* NBSP, ideographic space, line separator */
     NORMAL("\xcd\xb8", "\xcd\xb8"); /* unassigned stays */
 }
 
 static void ideographs_stand_alone(void **state)
 {
     (void)state;
-    NORMAL("a\xe4\xb8\xad\xe6\x96\x87z",
-           "a \xe4\xb8\xad  \xe6\x96\x87 z");
+    NORMAL("a\xe4\xb8\xad\xe6\x96\x87z", "a \xe4\xb8\xad  \xe6\x96\x87 z");
     NORMAL("\xef\xa4\x80", " \xe8\xb1\x88 "); /* compatibility ideograph */
     NORMAL("\xe3\x81\x82\xe3\x81\x84", "\xe3\x81\x82\xe3\x81\x84"); /* kana */
     /* the slip of the reference: 2B820 is not an ideograph, 2B920 is */
@@ -155,28 +160,32 @@ static void spacing_marks_are_put_in_canonical_order(void **state)
     (void)state;
     /* U+302E (224) before U+1BAA (9) changes places; a letter parts them */
     NORMAL("a\xe3\x80\xae\xe1\xae\xaa", "a\xe1\xae\xaa\xe3\x80\xae");
-    NORMAL("a\xe3\x80\xae"
-           "b\xe1\xae\xaa",
-           "a\xe3\x80\xae"
-           "b\xe1\xae\xaa");
+    NORMAL(
+        "a\xe3\x80\xae"
+        "b\xe1\xae\xaa",
+        "a\xe3\x80\xae"
+        "b\xe1\xae\xaa");
 }
 
 static void characters_newer_than_the_reference_are_letters(void **state)
 {
     (void)state;
-    NORMAL("a\xe0\xa3\x94"
-           "b",
-           "a\xe0\xa3\x94"
-           "b"); /* U+08D4: Mn since Unicode 9 */
-    words("a\xd8\x9d"
-          "b",
-          "a\xd8\x9d"
-          "b");                              /* U+061D: Po since 14 */
+    NORMAL(
+        "a\xe0\xa3\x94"
+        "b",
+        "a\xe0\xa3\x94"
+        "b"); /* U+08D4: Mn since Unicode 9 */
+    words(
+        "a\xd8\x9d"
+        "b",
+        "a\xd8\x9d"
+        "b");                                       /* U+061D: Po since 14 */
     NORMAL("\xf0\x90\xb5\x90", "\xf0\x90\xb5\xb0"); /* U+10D50, Unicode 16 */
     NORMAL("\xf0\x91\xa4\xb8", "\xf0\x91\xa4\xb8"); /* U+11938 stays whole */
-    words("a\xe1\x99\xad"
-          "b",
-          "a|\xe1\x99\xad|b"); /* U+166D was punctuation */
+    words(
+        "a\xe1\x99\xad"
+        "b",
+        "a|\xe1\x99\xad|b"); /* U+166D was punctuation */
 }
 
 static void a_million_marks_take_no_time_to_speak_of(void **state)
@@ -207,10 +216,11 @@ static void words_end_at_space_and_punctuation(void **state)
     words("a$b~c`d|", "a|$|b|~|c|`|d||");
     words("x\xe2\x80\x94y\xe3\x80\x82", "x|\xe2\x80\x94|y|\xe3\x80\x82");
     words("1,000.5 c++", "1|,|000|.|5|c|+|+");
-    words("\xe2\x82\xac"
-          "5",
-          "\xe2\x82\xac"
-          "5"); /* a currency sign is no punctuation */
+    words(
+        "\xe2\x82\xac"
+        "5",
+        "\xe2\x82\xac"
+        "5"); /* a currency sign is no punctuation */
 }
 
 static void a_buffer_grows_and_keeps_what_it_had(void **state)

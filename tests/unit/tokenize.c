@@ -15,9 +15,10 @@
 
 enum { PAD, UNK, CLS, SEP, MASK, UN, AFF, ABLE, HELLO, A, A_IN, COMMA, B_IN };
 
-static const char text_of_vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
-                                    "un\n##aff\n##able\nhello\na\n##a\n,\n"
-                                    "##\xce\xb2\n[\n]\nmask\nh\n##ello\n##e\n";
+static const char text_of_vocab[] =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
+    "un\n##aff\n##able\nhello\na\n##a\n,\n"
+    "##\xce\xb2\n[\n]\nmask\nh\n##ello\n##e\n";
 
 static sb_vocab *vocab;
 
@@ -87,7 +88,8 @@ static void more_than_a_hundred_characters_are_unknown(void **state)
     uint32_t want[100];
     memset(text, 'a', sizeof text);
     want[0] = A;
-    for (int i = 1; i < 100; i++) want[i] = A_IN;
+    for (int i = 1; i < 100; i++)
+        want[i] = A_IN;
     text[100] = 0;
     ids_are(text, 0, want, 100);
     text[100] = 'a';
@@ -120,9 +122,8 @@ static void ids_are_appended(void **state)
     assert_int_equal(sb_encoder_open(vocab, &e), SB_OK);
     for (uint32_t i = 0; i < 1000; i++) {
         assert_int_equal(ids.n, i);
-        assert_int_equal(sb_encode(e, i % 2 ? "a" : "hello", i % 2 ? 1 : 5, 0,
-                                   &ids),
-                         SB_OK);
+        assert_int_equal(
+            sb_encode(e, i % 2 ? "a" : "hello", i % 2 ? 1 : 5, 0, &ids), SB_OK);
     }
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(ids.id[i], i % 2 ? A : HELLO);

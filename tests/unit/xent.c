@@ -93,13 +93,15 @@ static void a_block_without_columns_is_minus_infinity_and_nothing(void **state)
 {
     (void)state;
     float max[2] = {1, 1}, sum[2] = {1, 1}, lse[2];
-    sb_xent_block(max, sum, NULL, 2, 0);
+    sb_xent_block(max, sum, block_room, 2, 0);
     assert_true(isinf(max[0]) && max[0] < 0 && sum[0] == 0.0f);
     assert_true(isinf(max[1]) && max[1] < 0 && sum[1] == 0.0f);
     const float maxes[3] = {-INFINITY, -1e4f, -INFINITY};
     const float sums[3] = {0.0f, 1.0f, 0.0f};
     sb_xent_merge(lse, maxes, sums, 3, 1);
     assert_true(lse[0] == -1e4f);
+    sb_xent_merge(lse, max, sum, 2, 1); /* no columns at all */
+    assert_true(isinf(lse[0]) && lse[0] < 0);
 }
 
 static double loss(const double *row)
@@ -200,9 +202,8 @@ static void exp_is_within_two_ulp(void **state)
 static void exp_ends_in_zero_infinity_and_nan(void **state)
 {
     (void)state;
-    float x[] = {0.0f,  -0.0f,     -87.1f, -1e4f, -3e38f, -INFINITY,
-                 88.8f, 1e4f,      3e38f,  NAN,   1e-40f, 88.7228317f,
-                 -NAN,  INFINITY};
+    float x[] = {0.0f, -0.0f, -87.1f, -1e4f,  -3e38f,      -INFINITY, 88.8f,
+                 1e4f, 3e38f, NAN,    1e-40f, 88.7228317f, -NAN,      INFINITY};
     run_exp(x, COUNT(x));
     assert_true(x[0] == 1.0f && x[1] == 1.0f && x[10] == 1.0f);
     for (size_t i = 2; i < 6; i++)
@@ -212,6 +213,12 @@ static void exp_ends_in_zero_infinity_and_nan(void **state)
     assert_true(isnan(x[9]) && isnan(x[12]));
     assert_true(isfinite(x[11]) && x[11] > 3.3e38f);
     assert_true(isinf(x[13]));
+    for (uint32_t payload = 0; payload < 512; payload++) {
+        uint32_t bits = 0x7fc00000u + payload;
+        memcpy(x, &bits, sizeof bits);
+        run_exp(x, 1);
+        check_nan("exp", x, 1);
+    }
 }
 
 static void nan_reaches_the_loss_and_the_gradient(void **state)

@@ -2,9 +2,10 @@
  * elementwise.c - one element in, one element out; and two checks of arrays.
  *
  * GELU needs Phi(x) = erfc(-x / sqrt 2) / 2. With a = |x| the tail is
- * Q(a) = exp(-a^2 / 2) M(a), M (Mills' ratio / sqrt(2 pi)) smooth and close to
- * a quotient of polynomials with positive coefficients. Phi is 1 - Q or Q, and
- * the exponential is also the density that the backward wants. */
+ * Q(a) = exp(-a^2 / 2) M(a), M (Mills' ratio / sqrt(2 pi)) smooth: 1/2 - a p /
+ * q with positive coefficients, fitted for this file to 6e-9 of M on [0, 15].
+ * Phi is 1 - Q or Q, and the exponential is also the density that the backward
+ * wants. */
 #include "trainer/kernels/kernels.h"
 
 #include "trainer/kernels/vec.h"
@@ -15,18 +16,18 @@ SB_INLINE float normal(float x, float *e)
     float a = fabsf(x);
     *e = exp_lane(-0.5f * (a * a));
     a = a > 16.0f ? 16.0f : a; /* there e is 0 */
-    float p = 0.0041531602245f;
-    p = p * a + 0.040880812056f;
-    p = p * a + 0.18396842005f;
-    p = p * a + 0.43928279627f;
-    p = p * a + 0.5f;
+    float p = 0.0052051586015f;
+    p = p * a + 0.0470863973705f;
+    p = p * a + 0.194822553919f;
+    p = p * a + 0.41880449925f;
+    p = p * a + 0.39894250278f;
     float q = 0.010410317203f;
     q = q * a + 0.10247911519f;
     q = q * a + 0.47140673195f;
     q = q * a + 1.2055458386f;
     q = q * a + 1.6764505981f;
     q = q * a + 1.0f;
-    float tail = *e * (p / q);
+    float tail = *e * (0.5f - a * (p / q));
     return x < 0.0f ? tail : 1.0f - tail;
 }
 
@@ -108,7 +109,9 @@ SB_INLINE double sum_squares(const float *x, size_t n)
     size_t i = 0;
     for (; n - i >= LANES; i += LANES)
         EACH_LANE(l)
-    sum[l] += (double)x[i + l] * (double)x[i + l];
+        {
+            sum[l] += (double)x[i + l] * (double)x[i + l];
+        }
     for (size_t l = 0; l < n - i; l++)
         sum[l] += (double)x[i + l] * (double)x[i + l];
     for (size_t half = LANES / 2; half > 0; half /= 2)

@@ -11,7 +11,9 @@ SB_INLINE float row_mean(const float *x, size_t D)
     lanes_set(sum, 0.0f);
     for (; D - i >= LANES; i += LANES)
         EACH_LANE(l)
-    sum[l] += x[i + l];
+        {
+            sum[l] += x[i + l];
+        }
     for (size_t l = 0; l < D - i; l++)
         sum[l] += x[i + l];
     return lanes_sum(sum) / (float)D;
@@ -45,7 +47,9 @@ SB_INLINE void norm_block(float *y, const float *x, const float *g,
                           const float *b, float mean, float rstd)
 {
     EACH_LANE(l)
-    y[l] = (x[l] - mean) * rstd * g[l] + b[l];
+    {
+        y[l] = (x[l] - mean) * rstd * g[l] + b[l];
+    }
 }
 
 SB_INLINE void norm_row(float *y, const float *x, const float *g,

@@ -5,12 +5,9 @@
 #include "trainer/kernels/vec.h"
 
 /* Output rows may be written by other threads meanwhile: that race is part of
- * the method, and a thread sanitizer is told so. */
-#ifdef SB_NO_CLONES
+ * the method, and a thread sanitizer (which builds without clones, so that this
+ * marks the one function there is) is told so. */
 #define RACY __attribute__((no_sanitize_thread))
-#else
-#define RACY /* clang takes no such attribute beside clones */
-#endif
 
 /* din += step * out row; out row += step * in. */
 SB_INLINE void update(float *restrict din, float *restrict o,

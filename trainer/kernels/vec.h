@@ -7,8 +7,9 @@
  * depend on its inputs alone, never on its place in the array or on the
  * alignment, and a sum has one order: sixteen partial sums, then a fixed tree.
  *
- * A kernel is a block function, inlined twice: on the arrays themselves, and
- * on sixteen-element copies for a short last block.
+ * So a kernel is a block function, inlined twice: on the arrays themselves, and
+ * on sixteen-element copies for a short last block. Where an operation has but
+ * one possible rounding, a plain loop does the same.
  *
  * The loops over lanes are plain C that the compiler turns into vectors of
  * whatever width the processor has. Private to trainer/kernels.
@@ -89,6 +90,7 @@ enum { LANES = 16 };
 /* The loop over the lanes of a block. Lane l of an output may be lane l of an
  * input (in place), never another lane of it. */
 #if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* a hint, not a demand */
 #define EACH_LANE(l)                                                           \
     _Pragma("clang loop vectorize(assume_safety)") for (size_t l = 0;          \
                                                         l < LANES; l++)
@@ -139,7 +141,9 @@ SB_INLINE float dot_row(const float *a, const float *b, size_t D)
     lanes_set(sum, 0.0f);
     for (; D - i >= LANES; i += LANES)
         EACH_LANE(l)
-    sum[l] += a[i + l] * b[i + l];
+        {
+            sum[l] += a[i + l] * b[i + l];
+        }
     for (size_t l = 0; l < D - i; l++)
         sum[l] += a[i + l] * b[i + l];
     return lanes_sum(sum);
@@ -153,7 +157,9 @@ SB_INLINE float max_row(const float *x, size_t n)
     lanes_set(top, -INFINITY);
     for (; n - i >= LANES; i += LANES)
         EACH_LANE(l)
-    top[l] = x[i + l] > top[l] ? x[i + l] : top[l];
+        {
+            top[l] = x[i + l] > top[l] ? x[i + l] : top[l];
+        }
     for (size_t l = 0; l < n - i; l++)
         top[l] = x[i + l] > top[l] ? x[i + l] : top[l];
     return lanes_max(top);

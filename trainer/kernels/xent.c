@@ -13,7 +13,9 @@ enum { CHUNK = 1024 };
 SB_INLINE void sum_block(float *sum, const float *x, float max)
 {
     EACH_LANE(l)
-    sum[l] += exp_lane(x[l] - max);
+    {
+        sum[l] += exp_lane(x[l] - max);
+    }
 }
 
 SB_INLINE float row_sum(const float *x, float max, size_t W)
@@ -68,7 +70,9 @@ void sb_xent_merge(float *lse, const float *max, const float *sum,
 SB_INLINE void grad_block(float *x, float lse, float scale)
 {
     EACH_LANE(l)
-    x[l] = exp_lane(x[l] - lse) * scale;
+    {
+        x[l] = exp_lane(x[l] - lse) * scale;
+    }
 }
 
 SB_INLINE void xent_grad(float *row, const float *lse, const int32_t *target,

@@ -21,11 +21,9 @@
 
 #include "comm/base/status.h"
 #include "proto/checkpoint.h"
+#include "trainer/names.h"
 
 enum { SB_LAYOUT_ALIGN = 64, SB_LAYOUT_PIECE = 65536 };
-
-#define SB_TABLE_NAME "distilbert.embeddings.word_embeddings.weight"
-#define SB_BIAS_NAME  "vocab_projector.bias"
 
 typedef struct sb_mlm_shape {
     uint32_t vocab, dim, layers, heads, ffn, positions;

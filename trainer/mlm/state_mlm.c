@@ -13,7 +13,6 @@
 #include "comm/base/rng.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/state.h"
-#include "trainer/word2vec/w2v.h"
 
 /* Rows of the token table are named behind the flat vector's parameters. */
 enum { INIT_TABLE = 1 << 20 };

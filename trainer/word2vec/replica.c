@@ -7,6 +7,7 @@
 #include "trainer/word2vec/replica.h"
 
 #include <string.h>
+#include <stdlib.h>
 
 #include "comm/base/mem.h"
 #include "comm/base/rng.h"
@@ -23,6 +24,7 @@ struct sb_replica {
     float *out, *in; /* staging of rows to send, and received */
     size_t *cut;     /* [size + 1] */
     size_t *send_n, *recv_n; /* [size] rows */
+    float **from;    /* [size] in `in` */
     size_t words, panel; /* bitmap words of a table, of a panel */
     int rank, size;
 };
@@ -71,6 +73,7 @@ static sb_status open_exchange(sb_replica *r)
                     &r->in));
     SB_TRY(sb_alloc(size + 1, sizeof *r->cut, "offsets", &r->cut));
     SB_TRY(sb_alloc(size, sizeof *r->send_n, "counts", &r->send_n));
+    SB_TRY(sb_alloc(size, sizeof *r->from, "received rows", &r->from));
     return sb_alloc(size, sizeof *r->recv_n, "counts", &r->recv_n);
 }
 
@@ -104,7 +107,8 @@ void sb_replica_close(sb_replica *r)
                          r->bits,              r->mine,
                          r->any,               r->out,
                          r->in,                r->cut,
-                         r->send_n,            r->recv_n};
+                         r->send_n,            r->recv_n,
+                         r->from};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) sb_free(all[i]);
     sb_free(r);
 }
@@ -175,18 +179,6 @@ static void stage_change(float *table, float *base, float *staged, size_t D)
     for (size_t i = 0; i < D; i++) staged[i] = table[i] - base[i];
 }
 
-static void add_change(float *table, float *base, float *staged, size_t D)
-{
-    (void)table;
-    sb_add(base, staged, D);
-}
-
-static void stage_base(float *table, float *base, float *staged, size_t D)
-{
-    (void)table;
-    memcpy(staged, base, D * sizeof *staged);
-}
-
 static void take_new(float *table, float *base, float *staged, size_t D)
 {
     memcpy(table, staged, D * sizeof *staged);
@@ -210,6 +202,47 @@ static void share_touched(sb_comm *c, sb_replica *r)
 static const uint64_t *bits_of(const sb_replica *r, int rank, int t)
 {
     return r->bits + (2 * (size_t)rank + (size_t)t) * r->words;
+}
+
+/* sum <- what the ranks did to one row, damped; from[q] are the changes of
+ * rank q that are still to come, in row order. */
+static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
+{
+    size_t D = r->tables.D;
+    double squares = 0;
+    memset(sum, 0, D * sizeof *sum);
+    for (int q = 0; q < r->size; q++) {
+        if (!(bits_of(r, q, t)[row / 64] >> row % 64 & 1)) continue;
+        sb_add(sum, r->from[q], D);
+        squares += sb_sum_squares(r->from[q], D);
+        r->from[q] += D;
+    }
+    double length = sb_sum_squares(sum, D);
+    double share = length > squares ? squares / length : 1;
+    { static int mode = -1; if (mode < 0) mode = getenv("SB_MODE") ? atoi(getenv("SB_MODE")) : 1;
+      if (mode == 0) share = 1;
+      if (mode == 2) { int k = 0; for (int q = 0; q < r->size; q++) k += (int)(bits_of(r, q, t)[row / 64] >> row % 64 & 1); share = 1.0 / k; } }
+    for (size_t i = 0; i < D; i++) sum[i] *= (float)share;
+}
+
+/* The new rows of this rank's words [begin, end), touched by anybody, into
+ * `part`. */
+static void sum_rows(sb_replica *r, int t, size_t begin, size_t end,
+                     const uint64_t *any, float *part)
+{
+    size_t D = r->tables.D;
+    float *from = r->in;
+    for (int q = 0; q < r->size; q++) {
+        r->from[q] = from;
+        from += r->recv_n[q] * D;
+    }
+    for (size_t w = begin; w < end; w++) {
+        for (uint64_t b = any[w - begin]; b; b &= b - 1, part += D) {
+            size_t row = 64 * w + (size_t)__builtin_ctzll(b);
+            sum_changes(r, t, row, part);
+            sb_add(part, r->base[t] + row * D, D);
+        }
+    }
 }
 
 /* Words [first, last) of table t. Rank q owns [own(q), own(q + 1)). */
@@ -237,13 +270,8 @@ static void combine_panel(sb_comm *c, sb_replica *r, int t, size_t first,
     const uint64_t *mine = bits_of(r, r->rank, t);
     each_row(r, t, mine + first, first, first, last, r->out, stage_change);
     sb_comm_exchange(c, row_bytes, r->out, r->send_n, r->in, r->recv_n);
-    float *from = r->in;
-    for (int q = 0; q < r->size; q++)
-        from = each_row(r, t, bits_of(r, q, t) + begin, begin, begin, end, from,
-                        add_change);
-    float *part = r->out + r->cut[r->rank] / sizeof(float);
-    each_row(r, t, r->any + (begin - first), begin, begin, end, part,
-             stage_base);
+    sum_rows(r, t, begin, end, r->any + (begin - first),
+             r->out + r->cut[r->rank] / sizeof(float));
     sb_comm_gather_cut(c, r->out, r->cut);
     each_row(r, t, r->any, first, first, last, r->out, take_new);
 }

@@ -17,6 +17,7 @@
 #include "comm/comm.h"
 #include "dataset/corpus.h"
 #include "dataset/vocab.h"
+#include "trainer/names.h"
 
 typedef struct sb_w2v_options {
     const char *dir;      /* checkpoints and metrics.jsonl go here         */
@@ -31,11 +32,6 @@ typedef struct sb_w2v_options {
     double checkpoint_minutes;
     unsigned keep;        /* checkpoints kept                               */
 } sb_w2v_options;
-
-/* Names of the tensors in the checkpoint. */
-#define SB_W2V_INPUT  "word2vec.input"  /* f32 [V, dim] */
-#define SB_W2V_OUTPUT "word2vec.output" /* f32 [V, dim] */
-#define SB_W2V_COUNTS "word2vec.counts" /* u64 [V] */
 
 /* Train, or go on where the newest checkpoint in dir stands; a finished phase
  * returns at once. Collective. SB_ESTOP after a signal, with a checkpoint. */

@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Run a subcommand of shardbert under mpirun.
+# usage: launch/mpirun.sh SUBCOMMAND [--option VALUE]...
+#
+#   SB_RANKS      ranks (default: one per core of this node)
+#   SB_HOSTFILE   hosts of a run on several nodes; SB_RANKS is then the total
+#   SB_MPI_FLAGS  more flags for mpirun
+#   SHARDBERT     the program (default: the release build)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+shardbert=${SHARDBERT:-$here/../build/shardbert}
+[ -x "$shardbert" ] || {
+    echo "mpirun.sh: no program at $shardbert: cmake --preset release && cmake --build build" >&2
+    exit 2
+}
+ranks=${SB_RANKS:-$(nproc)}
+
+# A cut cable ends the job after seconds, not never.
+flags="--mca oob_tcp_keepalive_time 30 --mca oob_tcp_keepalive_intvl 5
+    --mca oob_tcp_keepalive_probes 3 --mca btl_base_warn_component_unused 0
+    --bind-to none"
+if [ "$(id -u)" = 0 ]; then flags="$flags --allow-run-as-root"; fi
+if [ -n "${SB_HOSTFILE:-}" ]; then
+    flags="$flags --hostfile $SB_HOSTFILE"
+elif [ "$ranks" -gt "$(nproc)" ]; then
+    flags="$flags --oversubscribe --mca mpi_yield_when_idle 1"
+fi
+# shellcheck disable=SC2086
+exec mpirun $flags ${SB_MPI_FLAGS:-} -n "$ranks" "$shardbert" "$@"

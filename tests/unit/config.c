@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "comm/base/config.h"
+#include "comm/base/mem.h"
+
+enum { A = 1, B = 2 };
+static const sb_option table[] = {
+    {"steps", SB_OPT_INT, A, "10", 1, 1e9, NULL, "N", "how many"},
+    {"rate", SB_OPT_REAL, A, "0.5", 0, 1, NULL, "X", "how fast"},
+    {"pack", SB_OPT_BOOL, A | B, "false", 0, 0, NULL, "BOOL", "whether"},
+    {"kind", SB_OPT_CHOICE, B, "cat", 0, 0, "cat|dog", "WHICH", "which"},
+    {"source", SB_OPT_LIST, A, NULL, 0, 0, NULL, "S", "where from"},
+    {"run", SB_OPT_TEXT, A | B, "run", 0, 0, NULL, "DIR", "where to"},
+};
+
+static sb_config *config;
+
+static int open_config(void **state)
+{
+    (void)state;
+    return sb_config_open(table, sizeof table / sizeof table[0], &config) != SB_OK;
+}
+
+static int close_config(void **state)
+{
+    (void)state;
+    sb_config_close(config);
+    return 0;
+}
+
+static sb_status args(unsigned phases, int n, ...)
+{
+    char *argv[16];
+    va_list ap;
+    va_start(ap, n);
+    for (int i = 0; i < n; i++) argv[i] = va_arg(ap, char *);
+    va_end(ap);
+    return sb_config_args(config, phases, n, argv);
+}
+
+static void the_command_line_is_stronger_than_the_file_than_the_default(void **state)
+{
+    (void)state;
+    assert_int_equal(sb_config_int(config, "steps"), 10);
+    assert_int_equal(args(A, 2, "--steps", "30"), SB_OK);
+    assert_int_equal(sb_config_parse(config, "steps = 20\nrate = 0.25\n", "f"), SB_OK);
+    assert_int_equal(sb_config_int(config, "steps"), 30);
+    assert_true(sb_config_real(config, "rate") == 0.25);
+    assert_false(sb_config_is_set(config, "run"));
+}
+
+static void values_may_follow_an_equals_sign_or_a_space(void **state)
+{
+    (void)state;
+    assert_int_equal(args(A, 4, "--steps=250k", "--pack", "--run", "x"), SB_OK);
+    assert_int_equal(sb_config_int(config, "steps"), 250000);
+    assert_true(sb_config_bool(config, "pack"));
+    assert_string_equal(sb_config_text(config, "run"), "x");
+}
+
+static void an_unknown_name_names_the_nearest(void **state)
+{
+    (void)state;
+    assert_int_equal(args(A, 2, "--stesp", "3"), SB_EINVAL);
+    assert_non_null(strstr(sb_error_last()->text, "'steps'"));
+    assert_int_equal(sb_config_parse(config, "# a recipe\nratee = 1\n", "r.conf"),
+                     SB_EINVAL);
+    assert_non_null(strstr(sb_error_last()->text, "r.conf line 2"));
+    assert_non_null(strstr(sb_error_last()->text, "'rate'"));
+}
+
+static void values_out_of_range_or_of_another_kind_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(args(A, 2, "--steps", "0"), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--steps", "1.5"), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--steps", "many"), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--steps", ""), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--rate", "nan"), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--rate", "1e99"), SB_EINVAL);
+    assert_int_equal(args(B, 2, "--kind", "do"), SB_EINVAL);
+    assert_int_equal(args(A, 1, "--pack=maybe"), SB_EINVAL);
+    assert_int_equal(args(A, 1, "--steps"), SB_EINVAL);
+    assert_int_equal(args(B, 2, "--steps", "5"), SB_EINVAL); /* not of B */
+}
+
+static void lists_grow_and_a_stronger_origin_replaces_them(void **state)
+{
+    (void)state;
+    const char *const *item;
+    assert_int_equal(sb_config_parse(config, "source = a\nsource = b\n", "f"), SB_OK);
+    assert_int_equal(sb_config_list(config, "source", &item), 2);
+    assert_string_equal(item[1], "b");
+    assert_int_equal(args(A, 2, "--source", "c"), SB_OK);
+    assert_int_equal(sb_config_list(config, "source", &item), 1);
+    assert_string_equal(item[0], "c");
+}
+
+static void plain_words_are_collected(void **state)
+{
+    (void)state;
+    assert_int_equal(args(A, 4, "one", "--pack", "--", "--two"), SB_OK);
+    assert_int_equal(sb_config_words(config), 2);
+    assert_string_equal(sb_config_word(config, 1), "--two");
+}
+
+static void the_effective_configuration_reads_back_the_same(void **state)
+{
+    (void)state;
+    assert_int_equal(args(A, 2, "--source", "text:*.txt"), SB_OK);
+    char *text = sb_config_effective(config, A);
+    assert_string_equal(text, "steps = 10\nrate = 0.5\npack = false\n"
+                              "source = text:*.txt\nrun = run\n");
+    sb_config *again;
+    assert_int_equal(sb_config_open(table, 6, &again), SB_OK);
+    assert_int_equal(sb_config_parse(again, text, "used"), SB_OK);
+    char *twice = sb_config_effective(again, A);
+    assert_string_equal(text, twice);
+    sb_free(text);
+    sb_free(twice);
+    sb_config_close(again);
+}
+
+static void a_broken_file_names_its_line(void **state)
+{
+    (void)state;
+    assert_int_equal(sb_config_parse(config, "steps = 3\nwhat\n", "f.conf"),
+                     SB_EINVAL);
+    assert_non_null(strstr(sb_error_last()->text, "f.conf line 2"));
+    assert_int_equal(sb_config_file(config, "/no/such/file"), SB_ENOENT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_config, close_config)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_command_line_is_stronger_than_the_file_than_the_default),
+        TEST(values_may_follow_an_equals_sign_or_a_space),
+        TEST(an_unknown_name_names_the_nearest),
+        TEST(values_out_of_range_or_of_another_kind_are_refused),
+        TEST(lists_grow_and_a_stronger_origin_replaces_them),
+        TEST(plain_words_are_collected),
+        TEST(the_effective_configuration_reads_back_the_same),
+        TEST(a_broken_file_names_its_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
