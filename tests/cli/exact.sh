@@ -31,14 +31,14 @@ what() {
 }
 same() {
     what "$1" >"$tmp/this"
-    cmp -s "$tmp/np1" "$tmp/this" ||
-        { diff "$tmp/np1" "$tmp/this" | head -5; fail "$1 differs from np 1"; }
+    cmp -s "$tmp/expected" "$tmp/this" ||
+        { diff "$tmp/expected" "$tmp/this" | head -5; fail "$1 differs from np 1"; }
     echo "$1: $(head -1 "$tmp/this"), the same"
 }
 
 train np1 1
-what np1 >"$tmp/np1"
-[ "$(wc -l <"$tmp/np1")" = 24 ] || fail "not 20 losses and 3 evaluations"
+what np1 >"$tmp/expected"
+[ "$(wc -l <"$tmp/expected")" = 24 ] || fail "not 20 losses and 3 evaluations"
 for np in 2 3 4 6; do
     train "np$np" "$np"
     same "np$np"
@@ -58,7 +58,7 @@ same resumed
 # The test can fail: another seed gives other bits.
 train other 1 --seed 2
 what other >"$tmp/this"
-cmp -s "$tmp/np1" "$tmp/this" && fail "another seed gives the same hash"
+cmp -s "$tmp/expected" "$tmp/this" && fail "another seed gives the same hash"
 
 # A frozen table does not move, everything else does.
 train frozen 2 --freeze-table

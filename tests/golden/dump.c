@@ -68,7 +68,7 @@ static sb_mlm_options options(uint32_t vocab, int steps)
         .vocab_block = 100,
         .mask_prob = 0.15f,
         .schedule = {.lr = 3e-3, .warmup = 3, .steps = (uint64_t)steps + 5},
-        .adam = {0.9f, 0.999f, 1e-8f, 0.1f, 0.5, 1},
+        .adam = {0.9, 0.999, 1e-8f, 0.1f, 0.5, 1},
         .logit_bytes = 1 << 20,
         .seed = 7,
         .threads = 1};

@@ -54,7 +54,8 @@ static char *path(const char *name)
     return p;
 }
 
-/* ---- the corpus --------------------------------------------------------------- */
+/* ---- the corpus
+ * --------------------------------------------------------------- */
 
 static void make_vocab(void)
 {
@@ -105,11 +106,15 @@ static void write_corpus(const char *name, uint64_t blocks)
         sb_shard_writer *w;
         must(sb_shard_create(file, (uint64_t)1 << 26, V, sb_vocab_hash(vocab),
                              &w));
-        for (uint64_t b = 0; b < blocks; b++) write_block(w, b);
+        for (uint64_t b = 0; b < blocks; b++)
+            write_block(w, b);
         must(sb_shard_seal(w, &e.info));
         must(sb_file_size(file, &e.bytes));
-        sb_manifest m = {.vocab_size = V, .vocab_hash = sb_vocab_hash(vocab),
-                         .text_bytes = 1, .shard = &e, .shards = 1};
+        sb_manifest m = {.vocab_size = V,
+                         .vocab_hash = sb_vocab_hash(vocab),
+                         .text_bytes = 1,
+                         .shard = &e,
+                         .shards = 1};
         must(sb_manifest_write(dir, &m));
         sb_free(file);
     }
@@ -126,14 +131,23 @@ static sb_corpus *open_corpus(const char *name)
     return c;
 }
 
-/* ---- running ------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------- */
 
 static sb_w2v_options plain(void)
 {
-    return (sb_w2v_options){.config = "test = yes\n", .dim = 16, .window = 3,
-                            .negative = 5, .epochs = 6, .alpha = 0.05,
-                            .min_alpha = 0.0001, .sample = 1e-1, .power = 0.75,
-                            .seed = 3, .threads = 1, .checkpoint_minutes = 10,
+    return (sb_w2v_options){.config = "test = yes\n",
+                            .dim = 16,
+                            .window = 3,
+                            .negative = 5,
+                            .epochs = 6,
+                            .alpha = 0.05,
+                            .min_alpha = 0.0001,
+                            .sample = 1e-1,
+                            .power = 0.75,
+                            .seed = 3,
+                            .threads = 1,
+                            .checkpoint_minutes = 10,
                             .keep = 2};
 }
 
@@ -180,7 +194,8 @@ static int loss_falls(const char *name)
     sb_free(text);
     sb_free(file);
     sb_free(dir);
-    if (sb_comm_rank(comm) == 0) fprintf(stderr, "%s: loss %.3f, then %.3f\n", name, first, last);
+    if (sb_comm_rank(comm) == 0)
+        fprintf(stderr, "%s: loss %.3f, then %.3f\n", name, first, last);
     return last < 0.9 * first;
 }
 
@@ -196,7 +211,8 @@ static int has_neighbour(sb_ckpt *k, uint32_t id, uint32_t wanted, size_t n)
     return 0;
 }
 
-/* ---- tests --------------------------------------------------------------------- */
+/* ---- tests
+ * --------------------------------------------------------------------- */
 
 static uint64_t two_runs_give_the_same_bits(sb_corpus *corpus)
 {
@@ -229,14 +245,16 @@ static void synonyms_become_neighbours(void)
 static void other_options_do_not_go_on(sb_corpus *corpus, uint64_t h)
 {
     sb_w2v_options o[6];
-    for (int i = 0; i < 6; i++) o[i] = plain();
+    for (int i = 0; i < 6; i++)
+        o[i] = plain();
     o[0].window = 4;
     o[1].dim = 17;
     o[2].cbow = 1;
     o[3].sample = 0;
     o[4].seed = 77;
     o[5].epochs = 2;
-    for (int i = 0; i < 6; i++) EXPECT(train("b", corpus, o[i]) == SB_EINVAL);
+    for (int i = 0; i < 6; i++)
+        EXPECT(train("b", corpus, o[i]) == SB_EINVAL);
     EXPECT(hash("b") == h);
     sb_w2v_options more = plain();
     more.epochs = 7;
@@ -247,7 +265,8 @@ static void other_options_do_not_go_on(sb_corpus *corpus, uint64_t h)
 static void options_without_sense_are_refused(sb_corpus *corpus)
 {
     sb_w2v_options o[7];
-    for (int i = 0; i < 7; i++) o[i] = plain();
+    for (int i = 0; i < 7; i++)
+        o[i] = plain();
     o[0].window = 0;
     o[1].negative = TOPICS * TOPIC;
     o[2].dim = 0;
@@ -255,7 +274,8 @@ static void options_without_sense_are_refused(sb_corpus *corpus)
     o[4].epochs = 0;
     o[5].threads = 0;
     o[6].min_alpha = 1;
-    for (int i = 0; i < 7; i++) EXPECT(train("no", corpus, o[i]) == SB_EINVAL);
+    for (int i = 0; i < 7; i++)
+        EXPECT(train("no", corpus, o[i]) == SB_EINVAL);
 }
 
 static void cbow_and_threads_and_few_blocks_learn(sb_corpus *corpus)
@@ -329,7 +349,10 @@ static void neighbours_of_a_given_checkpoint_are_known(void)
     }
     sb_tensor t = {SB_W2V_INPUT, SB_F32, 2, {V, D}};
     char config[] = "", *dir = path("given");
-    sb_ckpt_meta m = {.phase = "word2vec", .step = 1, .total = 1, .cursor = 1,
+    sb_ckpt_meta m = {.phase = "word2vec",
+                      .step = 1,
+                      .total = 1,
+                      .cursor = 1,
                       .config = config};
     sb_piece p = {0, 0, V * D, x};
     must(sb_comm_rank(comm) == 0 ? sb_dir_make(dir) : SB_OK);
@@ -375,7 +398,8 @@ static void stopping_and_going_on_gives_the_same_bits(sb_corpus *corpus,
     if (sb_comm_rank(comm) == sb_comm_size(comm) - 1) raise(SIGUSR1);
     int stops = 0;
     sb_status st;
-    while ((st = train("stop", corpus, plain())) == SB_ESTOP) stops++;
+    while ((st = train("stop", corpus, plain())) == SB_ESTOP)
+        stops++;
     EXPECT(st == SB_OK);
     EXPECT(stops > 6);
     EXPECT(hash("stop") == h);

@@ -44,19 +44,22 @@ static world *make(int cbow, uint32_t window, uint32_t negative)
     for (uint32_t i = 0; i < TOKENS; i++) {
         sb_rng4 r = sb_rng_at(test_key(), i, 0, 0);
         uint32_t group = sb_rng_at(test_key(), i / SENTENCE, 1, 0).v[0] & 1;
-        w->ids[i] = i % 7 == 0 ? r.v[1] % 5
-                               : 5 + 15 * group + sb_rng_below(r.v[0], 15);
+        w->ids[i] =
+            i % 7 == 0 ? r.v[1] % 5 : 5 + 15 * group + sb_rng_below(r.v[0], 15);
         w->counts[w->ids[i]]++;
         if ((i + 1) % SENTENCE == 0) w->sent_end[i / SENTENCE] = i + 1;
     }
-    w->block = (sb_block){.ids = w->ids, .sent_end = w->sent_end,
-                          .tokens = TOKENS, .sentences = TOKENS / SENTENCE};
+    w->block = (sb_block){.ids = w->ids,
+                          .sent_end = w->sent_end,
+                          .tokens = TOKENS,
+                          .sentences = TOKENS / SENTENCE};
     for (uint32_t i = 0; i < V * D; i++)
-        w->in[i] = (sb_rng_unit(sb_rng_at(test_key(), i, 2, 0).v[0]) - 0.5f) / D;
+        w->in[i] =
+            (sb_rng_unit(sb_rng_at(test_key(), i, 2, 0).v[0]) - 0.5f) / D;
     assert_int_equal(
         sb_sampler_open(w->counts, V, special, 0, 0.75, &w->sampler), SB_OK);
-    w->tables = (sb_w2v_tables){w->in, w->out, w->in_touched, w->out_touched,
-                                V, D};
+    w->tables =
+        (sb_w2v_tables){w->in, w->out, w->in_touched, w->out_touched, V, D};
     w->rate = (sb_w2v_rate){0.05, 0.0001, TOKENS};
     assert_int_equal(sb_w2v_task_open(&w->task, TOKENS, window, negative, D),
                      SB_OK);
@@ -103,7 +106,8 @@ static void learns_who_stands_beside_whom(int is_cbow)
     double first = mean_loss(w, 0), last = first;
     /* All dots are 0 at the start: log 2 for each of 6 rows. */
     assert_true(first < 6 * log(2) + 1e-3);
-    for (uint32_t e = 1; e < 30; e++) last = mean_loss(w, e);
+    for (uint32_t e = 1; e < 30; e++)
+        last = mean_loss(w, e);
     /* The best there is: a true pair is 2/7 of the draws of its own group,
      * -log(2/7) - 2.5 log(5/7) = 2.094 (an epoch that trains may go below). */
     assert_true(last < first && last < 2.13 && last > 2.0);
@@ -158,13 +162,15 @@ static uint64_t neighbours(const world *w)
     uint64_t pairs = 0;
     for (uint32_t s = 0, i = 0; s < w->block.sentences; s++) {
         uint64_t n = 0;
-        for (; i < w->sent_end[s]; i++) n += w->ids[i] >= 5;
+        for (; i < w->sent_end[s]; i++)
+            n += w->ids[i] >= 5;
         if (n > 1) pairs += 2 * (n - 1);
     }
     return pairs;
 }
 
-static void windows_reach_over_special_tokens_but_not_over_sentences(void **state)
+static void windows_reach_over_special_tokens_but_not_over_sentences(
+    void **state)
 {
     (void)state;
     world *w = make(0, 1, 5);
@@ -174,7 +180,8 @@ static void windows_reach_over_special_tokens_but_not_over_sentences(void **stat
     /* Sentences of one word have no pair at all. */
     w = make(0, 5, 5);
     uint32_t ends[TOKENS];
-    for (uint32_t i = 0; i < TOKENS; i++) ends[i] = i + 1;
+    for (uint32_t i = 0; i < TOKENS; i++)
+        ends[i] = i + 1;
     w->task.block.sent_end = ends;
     w->task.block.sentences = TOKENS;
     sb_w2v_block(&w->task);
@@ -186,7 +193,8 @@ static void windows_shrink_evenly(void **state)
 {
     (void)state;
     world *w = make(0, 5, 1);
-    for (uint32_t i = 0; i < TOKENS; i++) w->ids[i] = 5 + i % 30;
+    for (uint32_t i = 0; i < TOKENS; i++)
+        w->ids[i] = 5 + i % 30;
     uint32_t end = TOKENS;
     w->task.block.sent_end = &end;
     w->task.block.sentences = 1;
@@ -206,11 +214,11 @@ static void a_negative_is_never_the_centre(void **state)
     w->counts[5] = 1000000;
     w->counts[6] = 1;
     sb_sampler_close(&w->sampler);
-    assert_int_equal(
-        sb_sampler_open(w->counts, V, special, 0, 1, &w->sampler), SB_OK);
+    assert_int_equal(sb_sampler_open(w->counts, V, special, 0, 1, &w->sampler),
+                     SB_OK);
     uint32_t ids[] = {5, 5}, end = 2;
-    w->task.block = (sb_block){.ids = ids, .sent_end = &end, .tokens = 2,
-                               .sentences = 1};
+    w->task.block =
+        (sb_block){.ids = ids, .sent_end = &end, .tokens = 2, .sentences = 1};
     sb_w2v_block(&w->task);
     assert_int_equal(w->task.pairs, 2);
     /* Had 5 been a negative of itself, its output row would have moved back. */
@@ -290,7 +298,8 @@ static void several_threads_learn_on_the_same_tables(void **state)
     }
     assert_true(last < 0.9 * first);
     sb_pool_close(pool);
-    for (int i = 0; i < 3; i++) sb_w2v_task_close(&task[i]);
+    for (int i = 0; i < 3; i++)
+        sb_w2v_task_close(&task[i]);
     drop(w);
 }
 
@@ -300,7 +309,8 @@ int main(void)
         cmocka_unit_test(skip_gram_learns_who_stands_beside_whom),
         cmocka_unit_test(cbow_learns_who_stands_beside_whom),
         cmocka_unit_test(special_and_unseen_pieces_are_not_touched),
-        cmocka_unit_test(windows_reach_over_special_tokens_but_not_over_sentences),
+        cmocka_unit_test(
+            windows_reach_over_special_tokens_but_not_over_sentences),
         cmocka_unit_test(windows_shrink_evenly),
         cmocka_unit_test(a_negative_is_never_the_centre),
         cmocka_unit_test(the_same_block_gives_the_same_bits),

@@ -14,8 +14,8 @@
 enum { V = 12 };
 
 static const sb_special_ids special = {0, 1, 2, 3, 4};
-static const uint64_t counts[V] = {900, 50, 7, 7, 0, 4000, 0,
-                                   1000, 250, 40, 9, 1};
+static const uint64_t counts[V] = {900, 50,   7,   7,  0, 4000,
+                                   0,   1000, 250, 40, 9, 1};
 
 static sb_sampler make(double sample, double power)
 {
@@ -71,7 +71,8 @@ static void words_are_kept_as_often_as_they_should(void **state)
     const int n = 400000;
     for (uint32_t id = 5; id < 9; id++) {
         int kept = 0;
-        for (int i = 0; i < n; i++) kept += sb_sampler_keeps(&s, id, &g);
+        for (int i = 0; i < n; i++)
+            kept += sb_sampler_keeps(&s, id, &g);
         double p = sb_sampler_keep(counts[id], s.words, 1e-3);
         double sd = sqrt(p * (1 - p) / n) + 1e-9;
         assert_true(fabs(kept / (double)n - p) < 5 * sd);
@@ -90,11 +91,13 @@ static void noise_follows_the_power_of_the_counts(void **state)
         const int n = 400000;
         int seen[V] = {0};
         double sum = 0;
-        for (int i = 0; i < n; i++) seen[sb_sampler_noise(&s, &g)]++;
+        for (int i = 0; i < n; i++)
+            seen[sb_sampler_noise(&s, &g)]++;
         for (uint32_t id = 5; id < V; id++)
             if (counts[id]) sum += pow((double)counts[id], powers[k]);
         for (uint32_t id = 5; id < V; id++) {
-            double p = counts[id] ? pow((double)counts[id], powers[k]) / sum : 0;
+            double p =
+                counts[id] ? pow((double)counts[id], powers[k]) / sum : 0;
             double sd = sqrt(p * (1 - p) / n) + 1e-9;
             assert_true(fabs(seen[id] / (double)n - p) < 5 * sd);
         }

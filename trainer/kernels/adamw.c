@@ -55,12 +55,12 @@ SB_KERNEL(adamw_step, adamw_step_body,
 void sb_adamw_step(float *w, float *m, float *v, const float *grad,
                    const sb_adamw *o, size_t n)
 {
-    const double b1 = (double)o->beta1, b2 = (double)o->beta2;
+    const double b1 = o->beta1, b2 = o->beta2;
     const double t = (double)o->t, lr = (double)o->lr;
     const consts c = {.shrink = (float)(1.0 - lr * (double)o->decay),
-                      .beta1 = o->beta1,
+                      .beta1 = (float)b1,
                       .rest1 = (float)(1.0 - b1),
-                      .beta2 = o->beta2,
+                      .beta2 = (float)b2,
                       .rest2 = (float)(1.0 - b2),
                       .step = (float)(lr / (1.0 - pow(b1, t))),
                       .root = (float)sqrt(1.0 - pow(b2, t)),

@@ -125,7 +125,8 @@ float sb_sgns_step(float *din, const float *in, float *out, const uint32_t *row,
  *   g = clip * grad;  w *= 1 - lr * decay;  m, v moments with bias correction
  *   w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps) */
 typedef struct sb_adamw {
-    float lr, beta1, beta2, eps, decay, clip;
+    float lr, eps, decay, clip;
+    double beta1, beta2; /* double: 1 - beta is taken of them, as PyTorch does */
     uint64_t t; /* this update's number, from 1 */
 } sb_adamw;
 void sb_adamw_step(float *w, float *m, float *v, const float *grad,

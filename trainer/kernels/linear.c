@@ -65,7 +65,8 @@ void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
     if (dx)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)N, (int)I,
                     (int)O, 1.0f, dy, (int)O, w, (int)I, 0.0f, dx, (int)I);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)O, (int)I, (int)N,
-                1.0f, dy, (int)O, x, (int)I, 1.0f, dw, (int)I);
+    if (dw)
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)O, (int)I,
+                    (int)N, 1.0f, dy, (int)O, x, (int)I, 1.0f, dw, (int)I);
     if (db) column_sums(db, dy, N, O);
 }

@@ -29,7 +29,8 @@ typedef struct sb_schedule {
 double sb_schedule_at(const sb_schedule *s, uint64_t step);
 
 typedef struct sb_adam_options {
-    float beta1, beta2, eps, decay;
+    double beta1, beta2;
+    float eps, decay;
     double clip; /* largest global norm; 0: no clipping */
     int train_table;
 } sb_adam_options;

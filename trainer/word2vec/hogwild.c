@@ -87,7 +87,8 @@ static size_t draw_rows(sb_w2v_task *t, uint32_t centre, uint32_t *row)
         fetch(w->out + (size_t)id * w->D, w->D);
     }
     if (w->out_touched)
-        for (size_t i = 0; i < n; i++) touch(w->out_touched, row[i]);
+        for (size_t i = 0; i < n; i++)
+            touch(w->out_touched, row[i]);
     return n;
 }
 
@@ -107,8 +108,8 @@ static void skip_gram(sb_w2v_task *t, size_t first, size_t last, size_t centre,
     for (size_t i = first; i < last; i++)
         fetch(t->tables->in + (size_t)t->sentence[i] * D, D);
     for (size_t i = first; i + 1 < last; i++)
-        t->rows[i - first] = draw_rows(t, t->sentence[centre],
-                                       t->row + (i - first) * width);
+        t->rows[i - first] =
+            draw_rows(t, t->sentence[centre], t->row + (i - first) * width);
     for (size_t i = first; i < last; i++) {
         if (i == centre) continue;
         float *in = input_row(t, t->sentence[i]);
@@ -137,8 +138,8 @@ static void cbow(sb_w2v_task *t, size_t first, size_t last, size_t centre,
     for (size_t i = first; i < last; i++)
         if (i != centre)
             sb_axpy(t->mean, share, input_row(t, t->sentence[i]), D);
-    t->loss += (double)sb_sgns_step(t->din, t->mean, t->tables->out, t->row, n,
-                                    lr, D);
+    t->loss +=
+        (double)sb_sgns_step(t->din, t->mean, t->tables->out, t->row, n, lr, D);
     for (size_t i = first; i < last; i++)
         if (i != centre) sb_add(input_row(t, t->sentence[i]), t->din, D);
     RACE_END();

@@ -30,7 +30,7 @@
 
 /* Both tables, and which of their rows were changed. */
 typedef struct sb_w2v_tables {
-    float *in, *out; /* [V, D] each */
+    float *in, *out;                   /* [V, D] each */
     uint8_t *in_touched, *out_touched; /* [V] set to 1; NULL: not wanted */
     uint32_t V, D;
 } sb_w2v_tables;

@@ -38,7 +38,8 @@ static void offer(sb_neighbour *best, size_t *found, size_t k, sb_neighbour x)
 {
     if (*found == k && !better(&x, &best[k - 1])) return;
     size_t i = *found < k ? (*found)++ : k - 1;
-    for (; i > 0 && better(&x, &best[i - 1]); i--) best[i] = best[i - 1];
+    for (; i > 0 && better(&x, &best[i - 1]); i--)
+        best[i] = best[i - 1];
     best[i] = x;
 }
 
@@ -52,7 +53,8 @@ static sb_status find_tensor(search *s, const char *name)
                    s->tensor.dim[0] == V && s->tensor.dim[1] > 0,
                SB_EINVAL,
                "tensor '%s' is not a row of floats for each of the "
-               "vocabulary's %u pieces", name, V);
+               "vocabulary's %u pieces",
+               name, V);
     SB_REQUIRE(s->n > 0 && s->k > 0, SB_EINVAL,
                "neighbours need a word and a number above 0");
     for (size_t j = 0; j < s->n; j++)

@@ -7,25 +7,24 @@
 #include "trainer/word2vec/replica.h"
 
 #include <string.h>
-#include <stdlib.h>
 
 #include "comm/base/mem.h"
 #include "comm/base/rng.h"
 #include "trainer/kernels/kernels.h"
 
-enum { PANEL_BYTES = 32 << 20 };
+enum { PANEL_BYTES = 8 << 20 };
 
 struct sb_replica {
     sb_w2v_tables tables;
     float *base[2];
-    uint64_t *bits;  /* [size][2][words] touched rows of every rank */
-    uint64_t *mine;  /* [2][words] */
-    uint64_t *any;   /* [panel] by anybody */
-    float *out, *in; /* staging of rows to send, and received */
-    size_t *cut;     /* [size + 1] */
+    uint64_t *bits;          /* [size][2][words] touched rows of every rank */
+    uint64_t *mine;          /* [2][words] */
+    uint64_t *any;           /* [panel] by anybody */
+    float *out, *in;         /* staging of rows to send, and received */
+    size_t *cut;             /* [size + 1] */
     size_t *send_n, *recv_n; /* [size] rows */
-    float **from;    /* [size] in `in` */
-    size_t words, panel; /* bitmap words of a table, of a panel */
+    float **from;            /* [size] in `in` */
+    size_t words, panel;     /* bitmap words of a table, of a panel */
     int rank, size;
 };
 
@@ -89,7 +88,8 @@ sb_status sb_replica_open(const sb_comm *c, uint32_t V, uint32_t D,
     sb_status st;
     size_t n = (size_t)V * D;
     SB_GOTO(st, sb_alloc(n, sizeof(float), "input table", &r->tables.in), out);
-    SB_GOTO(st, sb_alloc(n, sizeof(float), "output table", &r->tables.out), out);
+    SB_GOTO(st, sb_alloc(n, sizeof(float), "output table", &r->tables.out),
+            out);
     if (r->size > 1) SB_GOTO(st, open_exchange(r), out);
     *replica_out = r;
     return SB_OK;
@@ -101,15 +101,23 @@ out:
 void sb_replica_close(sb_replica *r)
 {
     if (!r) return;
-    void *const all[] = {r->tables.in,         r->tables.out,
-                         r->tables.in_touched, r->tables.out_touched,
-                         r->base[0],           r->base[1],
-                         r->bits,              r->mine,
-                         r->any,               r->out,
-                         r->in,                r->cut,
-                         r->send_n,            r->recv_n,
+    void *const all[] = {r->tables.in,
+                         r->tables.out,
+                         r->tables.in_touched,
+                         r->tables.out_touched,
+                         r->base[0],
+                         r->base[1],
+                         r->bits,
+                         r->mine,
+                         r->any,
+                         r->out,
+                         r->in,
+                         r->cut,
+                         r->send_n,
+                         r->recv_n,
                          r->from};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) sb_free(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sb_free(all[i]);
     sb_free(r);
 }
 
@@ -143,7 +151,8 @@ void sb_replica_begin(sb_replica *r)
     memset(r->tables.out_touched, 0, r->tables.V);
 }
 
-/* ---- bitmaps ---------------------------------------------------------------- */
+/* ---- bitmaps ----------------------------------------------------------------
+ */
 
 static size_t count_rows(const uint64_t *bits, size_t first, size_t last)
 {
@@ -176,7 +185,8 @@ static float *each_row(sb_replica *r, int t, const uint64_t *bits,
 
 static void stage_change(float *table, float *base, float *staged, size_t D)
 {
-    for (size_t i = 0; i < D; i++) staged[i] = table[i] - base[i];
+    for (size_t i = 0; i < D; i++)
+        staged[i] = table[i] - base[i];
 }
 
 static void take_new(float *table, float *base, float *staged, size_t D)
@@ -204,8 +214,9 @@ static const uint64_t *bits_of(const sb_replica *r, int rank, int t)
     return r->bits + (2 * (size_t)rank + (size_t)t) * r->words;
 }
 
-/* sum <- what the ranks did to one row, damped; from[q] are the changes of
- * rank q that are still to come, in row order. */
+/* sum <- what the ranks did to one row, damped (replica.h). from[q] points to
+ * rank q's next row. With one rank's change alone both lengths have the same
+ * bits, and nothing is damped. */
 static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
 {
     size_t D = r->tables.D;
@@ -219,10 +230,8 @@ static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
     }
     double length = sb_sum_squares(sum, D);
     double share = length > squares ? squares / length : 1;
-    { static int mode = -1; if (mode < 0) mode = getenv("SB_MODE") ? atoi(getenv("SB_MODE")) : 1;
-      if (mode == 0) share = 1;
-      if (mode == 2) { int k = 0; for (int q = 0; q < r->size; q++) k += (int)(bits_of(r, q, t)[row / 64] >> row % 64 & 1); share = 1.0 / k; } }
-    for (size_t i = 0; i < D; i++) sum[i] *= (float)share;
+    for (size_t i = 0; i < D; i++)
+        sum[i] *= (float)share;
 }
 
 /* The new rows of this rank's words [begin, end), touched by anybody, into
@@ -255,15 +264,16 @@ static void combine_panel(sb_comm *c, sb_replica *r, int t, size_t first,
     memset(r->any, 0, (last - first) * sizeof *r->any);
     for (int q = 0; q < r->size; q++) {
         const uint64_t *b = bits_of(r, q, t);
-        for (size_t w = first; w < last; w++) r->any[w - first] |= b[w];
+        for (size_t w = first; w < last; w++)
+            r->any[w - first] |= b[w];
         r->send_n[q] = count_rows(bits_of(r, r->rank, t), own(q), own(q + 1));
         r->recv_n[q] = count_rows(b, begin, end);
     }
     r->cut[0] = 0;
     for (int q = 0; q < r->size; q++)
-        r->cut[q + 1] = r->cut[q] + row_bytes * count_rows(r->any,
-                                                           own(q) - first,
-                                                           own(q + 1) - first);
+        r->cut[q + 1] =
+            r->cut[q] +
+            row_bytes * count_rows(r->any, own(q) - first, own(q + 1) - first);
 #undef own
     if (r->cut[r->size] == 0) return; /* the same on all ranks */
 

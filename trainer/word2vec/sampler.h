@@ -48,7 +48,7 @@ typedef struct sb_alias {
 } sb_alias;
 
 typedef struct sb_sampler {
-    uint32_t *keep; /* [V] probability x 2^32; UINT32_MAX: always, 0: never */
+    uint32_t *keep;  /* [V] probability x 2^32; UINT32_MAX: always, 0: never */
     sb_alias *alias; /* [usable] */
     uint32_t usable; /* pieces */
     uint64_t words;  /* their occurrences */

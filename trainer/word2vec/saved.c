@@ -43,7 +43,8 @@ static void pack_options(const sb_w2v_options *o,
     memcpy(out, v, sizeof v);
 }
 
-/* ---- writing ---------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------
+ */
 
 sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
 {
@@ -59,10 +60,10 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
     sb_piece piece[TENSORS];
     size_t pieces = 0;
     if (n > 0) {
-        piece[pieces++] = (sb_piece){INPUT, first * D, n * D,
-                                     s->tables->in + first * D};
-        piece[pieces++] = (sb_piece){OUTPUT, first * D, n * D,
-                                     s->tables->out + first * D};
+        piece[pieces++] =
+            (sb_piece){INPUT, first * D, n * D, s->tables->in + first * D};
+        piece[pieces++] =
+            (sb_piece){OUTPUT, first * D, n * D, s->tables->out + first * D};
         piece[pieces++] = (sb_piece){COUNTS, first, n, s->counts + first};
     }
     if (rank == 0)
@@ -84,17 +85,19 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
         meta.config = none;
     else
         meta.config = o->config ? memcpy(config, o->config, bytes) : config;
-    sb_status saved = sb_state_save(c, o->dir, &meta, table, TENSORS, piece,
-                                    pieces, o->keep);
+    sb_status saved =
+        sb_state_save(c, o->dir, &meta, table, TENSORS, piece, pieces, o->keep);
     if (st == SB_OK) sb_free(config);
     return saved;
 }
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------
+ */
 
 #define HINT_OTHER                                                             \
-    sb_hint("go on with the options it was started with, or begin anew in "    \
-            "another folder")
+    sb_hint(                                                                   \
+        "go on with the options it was started with, or begin anew in "        \
+        "another folder")
 
 static sb_status check_meta(const sb_ckpt_meta *m, const sb_w2v_saved *s)
 {
@@ -109,15 +112,17 @@ static sb_status check_meta(const sb_ckpt_meta *m, const sb_w2v_saved *s)
                dir, m->vocab_hash, s->vocab_hash);
     SB_REQUIRE(m->seed == o->seed, SB_EINVAL,
                "the checkpoint in '%s' was made with seed %" PRIu64
-               ", this run asks for %" PRIu64, dir, m->seed, o->seed);
+               ", this run asks for %" PRIu64,
+               dir, m->seed, o->seed);
     SB_REQUIRE(s->blocks && m->total % s->blocks == 0, SB_EINVAL,
                "the checkpoint in '%s' was made over another corpus (%" PRIu64
                " blocks is not a multiple of %" PRIu64 ")",
                dir, m->total, s->blocks);
     SB_REQUIRE(m->cursor <= s->blocks * o->epochs, SB_EINVAL,
-               "the checkpoint in '%s' has %" PRIu64 " epochs behind it, this "
-               "run asks for %u", dir,
-               (m->cursor + s->blocks - 1) / s->blocks, o->epochs);
+               "the checkpoint in '%s' has %" PRIu64
+               " epochs behind it, this "
+               "run asks for %u",
+               dir, (m->cursor + s->blocks - 1) / s->blocks, o->epochs);
     return SB_OK;
 }
 
@@ -137,7 +142,8 @@ static sb_status check_options(sb_ckpt *k, const sb_tensor *want,
         double b = i < 3 ? (double)now[i] : real_of(now[i]);
         SB_FAIL(SB_EINVAL,
                 "the checkpoint in '%s' was made with %s %g, this run asks for "
-                "%g", o->dir, name[i - 1], a, b);
+                "%g",
+                o->dir, name[i - 1], a, b);
     }
     return SB_OK;
 }
@@ -164,7 +170,8 @@ static sb_status check_counts(sb_ckpt *k, const sb_tensor *want,
     if (st == SB_OK && memcmp(was, s->counts, V * sizeof *was) != 0)
         st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
                      "the checkpoint in '%s' was made over another corpus (its "
-                     "counts differ)", s->options->dir);
+                     "counts differ)",
+                     s->options->dir);
     sb_free(was);
     return st;
 }

@@ -63,15 +63,17 @@ typedef struct run {
     int failed; /* this rank's task failed: the status is recorded */
 } run;
 
-/* ---- what is asked for ------------------------------------------------------- */
+/* ---- what is asked for
+ * ------------------------------------------------------- */
 
 static sb_status check_numbers(const sb_w2v_options *o)
 {
     SB_REQUIRE(o->dir && o->dir[0], SB_EINVAL, "word2vec needs a folder");
     SB_REQUIRE(o->dim > 0 && o->dim <= 1 << 16, SB_EINVAL,
                "dim %u: vectors need 1 to 65536 numbers", o->dim);
-    SB_REQUIRE(o->window > 0, SB_EINVAL, "window 0 leaves no context to learn "
-                                         "from");
+    SB_REQUIRE(o->window > 0, SB_EINVAL,
+               "window 0 leaves no context to learn "
+               "from");
     SB_REQUIRE(o->negative > 0, SB_EINVAL,
                "negative 0: without negative samples nothing holds the vectors "
                "apart");
@@ -117,7 +119,8 @@ static sb_status prepare(run *r, const sb_vocab *vocab)
     if (o->negative >= r->sampler.usable) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "%u negatives asked for, but only %u pieces occur in the "
-                "corpus", o->negative, r->sampler.usable);
+                "corpus",
+                o->negative, r->sampler.usable);
         return sb_hint("lower --negative, or train on more text");
     }
     if (sb_comm_rank(r->c) == 0) SB_TRY(sb_dir_make(o->dir));
@@ -129,19 +132,23 @@ static void say_sizes(const run *r, uint32_t V)
     const sb_w2v_options *o = r->o;
     uint64_t unseen = 0;
     const uint64_t *counts = sb_corpus_counts(r->corpus);
-    for (uint32_t i = 0; i < V; i++) unseen += counts[i] == 0;
+    for (uint32_t i = 0; i < V; i++)
+        unseen += counts[i] == 0;
     sb_log(SB_LOG_INFO,
-           "word2vec: %s, %" PRIu64 " words, %" PRIu64 " blocks, %u epochs; "
+           "word2vec: %s, %" PRIu64 " words, %" PRIu64
+           " blocks, %u epochs; "
            "%d ranks x %d threads; %s of memory per rank",
            o->cbow ? "CBOW" : "skip-gram", sb_corpus_tokens(r->corpus),
            r->blocks, o->epochs, sb_comm_size(r->c), o->threads,
            sb_bytes_text(sb_replica_bytes(r->c, V, o->dim)));
-    sb_log(SB_LOG_INFO, "word2vec: %u of %u pieces take part; %" PRIu64
+    sb_log(SB_LOG_INFO,
+           "word2vec: %u of %u pieces take part; %" PRIu64
            " never occur and keep their first vectors",
            r->sampler.usable, V, unseen);
 }
 
-/* ---- the state ---------------------------------------------------------------- */
+/* ---- the state
+ * ---------------------------------------------------------------- */
 
 static uint64_t block_at(const run *r, uint64_t g)
 {
@@ -170,8 +177,7 @@ static sb_status open_memory(run *r, uint32_t V)
     SB_TRY(sb_alloc((size_t)o->threads, sizeof *r->task, "tasks", &r->task));
     for (int i = 0; i < o->threads; i++) {
         sb_w2v_task *t = &r->task[i];
-        SB_TRY(sb_w2v_task_open(t, longest, o->window, o->negative,
-                                o->dim));
+        SB_TRY(sb_w2v_task_open(t, longest, o->window, o->negative, o->dim));
         t->tables = sb_replica_tables(r->replica);
         t->sampler = &r->sampler;
         t->rate = &r->rate;
@@ -206,7 +212,8 @@ static sb_status close_state(run *r)
     return sb_metrics_close(r->metrics);
 }
 
-/* ---- one round ---------------------------------------------------------------- */
+/* ---- one round
+ * ---------------------------------------------------------------- */
 
 static sb_status train_task(void *context, size_t i, int worker)
 {
@@ -243,8 +250,10 @@ static sb_status train_blocks(run *r, uint64_t last, uint64_t *words_out)
                     " of epoch %" PRIu64,
                     block_at(r, r->cursor + first + k),
                     (r->cursor + first + k) / r->blocks + 1);
-            return sb_hint("lower --alpha and run again: it goes on from the "
-                           "last checkpoint in '%.150s'", r->o->dir);
+            return sb_hint(
+                "lower --alpha and run again: it goes on from the "
+                "last checkpoint in '%.150s'",
+                r->o->dir);
         }
         r->line.loss += r->task[k].loss;
         r->line.pairs += (double)r->task[k].pairs;
@@ -252,8 +261,15 @@ static sb_status train_blocks(run *r, uint64_t last, uint64_t *words_out)
     return SB_OK;
 }
 
-enum { VOTE_LOSS, VOTE_PAIRS, VOTE_WAIT, VOTE_FAILED, VOTE_STOP, VOTE_SAVE,
-       VOTES };
+enum {
+    VOTE_LOSS,
+    VOTE_PAIRS,
+    VOTE_WAIT,
+    VOTE_FAILED,
+    VOTE_STOP,
+    VOTE_SAVE,
+    VOTES
+};
 
 /* Train, vote, combine. On failure the tables may differ: nothing may be
  * saved. */
@@ -289,7 +305,8 @@ static sb_status one_round(run *r, int *stop_out, int *save_out)
     return SB_OK;
 }
 
-/* ---- what it says ------------------------------------------------------------- */
+/* ---- what it says
+ * ------------------------------------------------------------- */
 
 static void add(tally *to, const tally *from)
 {
@@ -319,8 +336,7 @@ static void report(run *r, int must)
     r->line = (tally){.since = now};
     if (!sb_progress_due(&r->progress)) return;
     s = now - r->shown.since;
-    sb_progress_show(&r->progress,
-                     (double)r->words / (double)r->rate.total,
+    sb_progress_show(&r->progress, (double)r->words / (double)r->rate.total,
                      "%.0f words/s  alpha %.5f  loss %.4f",
                      (double)r->shown.words / s,
                      (double)sb_w2v_rate_at(&r->rate, r->words),
@@ -332,11 +348,14 @@ static void say_end(run *r)
 {
     double s = sb_now() - r->start;
     double rate = s > 0 ? (double)(r->words - r->words_start) / s : 0;
-    sb_progress_end(&r->progress, "%.0f words/s  loss %.4f at first, %.4f at "
-                    "last", rate, r->loss_first, r->loss_last);
+    sb_progress_end(&r->progress,
+                    "%.0f words/s  loss %.4f at first, %.4f at "
+                    "last",
+                    rate, r->loss_first, r->loss_last);
 }
 
-/* ---- the run ------------------------------------------------------------------ */
+/* ---- the run
+ * ------------------------------------------------------------------ */
 
 static sb_status loop(run *r)
 {
@@ -385,8 +404,9 @@ static sb_status train(run *r, const sb_vocab *vocab, sb_ckpt **k)
     say_sizes(r, V);
     SB_TRY(sb_agree(r->c, open_state(r, *k, V)));
     if (*k)
-        sb_log(SB_LOG_INFO, "word2vec: going on at block %" PRIu64 " of %"
-               PRIu64, r->cursor, r->total);
+        sb_log(SB_LOG_INFO,
+               "word2vec: going on at block %" PRIu64 " of %" PRIu64, r->cursor,
+               r->total);
     sb_ckpt_close(*k);
     *k = NULL;
     return loop(r);
