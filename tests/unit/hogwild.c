@@ -288,15 +288,14 @@ static void several_threads_learn_on_the_same_tables(void **state)
     }
     sb_pool *pool;
     assert_int_equal(sb_pool_open(3, &pool), SB_OK);
-    double first = 0, last = 0;
+    double last = 0;
     for (uint32_t e = 0; e < 10; e++) {
         for (uint32_t i = 0; i < 3; i++)
             task[i].rng = sb_fast_rng_start(test_key(), e, i);
         assert_int_equal(sb_pool_run(pool, 3, run_task, task), SB_OK);
         last = task[0].loss / (double)task[0].pairs;
-        if (e == 0) first = last;
     }
-    assert_true(last < 0.9 * first);
+    assert_true(last < 2.2); /* from 6 log 2 = 4.16 */
     sb_pool_close(pool);
     for (int i = 0; i < 3; i++)
         sb_w2v_task_close(&task[i]);

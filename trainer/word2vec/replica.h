@@ -13,14 +13,19 @@
  * are all the same (frequent rows, which every rank takes to the same place
  * within a round) have |S|^2 = P sum |d_r|^2, w = 1 / P: they are averaged.
  * The plain sum overshoots those P-fold and diverges; the plain average throws
- * away most of what was learnt about the others. 19.5 M words of English, 8000
- * words, dim 128, alpha 0.025, blocks of 32,000 words; loss at the end, % of
- * 2129 analogies:
- *   1 rank 2.310 27.9 | 4 ranks: sum 438 0.8, average 2.458 3.1, model
- *   combiner (Gill et al. 2019) 2.400 14.6, this 2.388 16.9; at alpha 0.1
- *   this 2.333 30.2 | 8 ranks: sum NaN, this 2.477 12.8
- * So the rate wants to rise with the ranks. Still to be measured against it:
- * weights from update counts, and w for each direction of a row.
+ * away most of what was learnt about the others. One trial, one seed: 19.5 M
+ * words of English, 8000 words, dim 128, one epoch, blocks of 32,000 words;
+ * loss of the last interval, % of 2129 analogies (half of those askable):
+ *   alpha 0.025  1 rank 2.310 27.9 | 4 ranks: sum 438 0.8, average 2.458 3.1,
+ *                model combiner (Gill et al. 2019, first try) 2.400 14.6,
+ *                this 2.388 16.9 | 8 ranks: sum NaN, this 2.477 12.8
+ *   alpha 0.05   1 rank 2.327 38.1 | this: 2 ranks 2.316 32.7, 4 ranks 2.331
+ *                29.4
+ *   alpha 0.1    this: 4 ranks 2.333 30.2 (1 rank not run)
+ * So this does not diverge, but more ranks still cost quality at each rate that
+ * was run on both; only this was run at other rates than 0.025. Shorter rounds
+ * (8000 words) did not help. Still to be measured: each way at its own best
+ * rate, several seeds, weights from update counts, w per direction of a row.
  *
  * How: one gather of touched-row bitmaps tells everybody who changed what, so
  * no sizes need to be sent. Then, panel by panel (a range of rows of at most

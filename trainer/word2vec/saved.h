@@ -2,9 +2,9 @@
  * saved.h - the checkpoint of phase 1, written and read.
  *
  * Step, cursor: blocks done. Total: blocks x epochs. Beside the tensors named
- * in w2v.h there is SB_W2V_OPTIONS, u64 [SB_W2V_OPTIONS_N]: what makes the run
- * what it is and is no shape, so that going on with other options is refused
- * and not silently done. */
+ * in names.h there is SB_W2V_OPTIONS, u64 [SB_W2V_OPTIONS_N]: what makes the
+ * run what it is and is no shape, so that going on with other options is
+ * refused and not silently done. */
 #ifndef SB_TRAINER_SAVED_H
 #define SB_TRAINER_SAVED_H
 
