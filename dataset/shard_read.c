@@ -357,8 +357,12 @@ sb_status sb_shard_read(sb_shard_reader *r, uint64_t i, sb_block *block_out)
         snprintf(what, sizeof what, "block %llu", (unsigned long long)i);
         const unsigned char *v;
         size_t bytes;
-        SB_TRY(get(r, i, SB_BLOCK_MAGIC, what, &v, &bytes));
-        SB_TRY(check_block(r, i, v, bytes));
+        sb_status st = get(r, i, SB_BLOCK_MAGIC, what, &v, &bytes);
+        if (st == SB_OK) st = check_block(r, i, v, bytes);
+        if (st != SB_OK)
+            return sb_hint(
+                "delete the corpus and make it anew with `shardbert "
+                "ingest`");
         r->block[i] = v;
     }
     take_apart(r->block[i], &r->index[i], block_out);

@@ -9,7 +9,8 @@
  *   <corpus>/corpus.json        the manifest, written last
  *
  * Killed and started again it does only what is missing: a unit without its
- * .done file is done anew. */
+ * .done file is done anew. What an unfinished run left of other input or of
+ * other options is removed first. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
 #include "dataset/corpus.h"
+#include "dataset/text.h"
 #include "dataset/tokenize.h"
 #include "launch/common.h"
 
@@ -49,9 +51,11 @@ typedef struct job {
     sb_progress progress;
 } job;
 
-/* ---- one unit ------------------------------------------------------------------- */
+/* ---- one unit
+ * ------------------------------------------------------------------- */
 
-static sb_status shard_path(const job *j, sb_split split, size_t unit, char **out)
+static sb_status shard_path(const job *j, sb_split split, size_t unit,
+                            char **out)
 {
     char name[32];
     sb_shard_name(split, unit, name);
@@ -101,8 +105,8 @@ static sb_status add_end(building *b)
  * can be is cut into several. */
 static sb_status add_document(job *j, const sb_document *d, size_t unit)
 {
-    sb_split split = sb_hash64(d->text, d->bytes) < j->held_out ? SB_HELDOUT
-                                                                 : SB_TRAIN;
+    sb_split split =
+        sb_hash64(d->text, d->bytes) < j->held_out ? SB_HELDOUT : SB_TRAIN;
     building *b = &j->split[split];
     size_t before = b->ids.n;
     SB_TRY(sb_encode(j->encoder, d->text, d->bytes, 0, &b->ids));
@@ -112,7 +116,8 @@ static sb_status add_document(job *j, const sb_document *d, size_t unit)
     if (n == 0) return SB_OK;
     if (b->ids.n <= SB_BLOCK_TOKENS_MAX) {
         SB_TRY(add_end(b));
-        return b->ids.n >= j->block_tokens ? flush_block(j, split, unit) : SB_OK;
+        return b->ids.n >= j->block_tokens ? flush_block(j, split, unit)
+                                           : SB_OK;
     }
     sb_ids rest = b->ids; /* set the long document aside, piece by piece */
     b->ids = (sb_ids){0};
@@ -146,10 +151,10 @@ static sb_status read_unit(job *j, size_t unit)
         st = add_document(j, &d, unit);
         j->seen = before + sb_source_done(s);
         if (sb_progress_due(&j->progress))
-            sb_progress_show(&j->progress, (double)j->seen / (double)(j->mine + 1),
-                             "%.1f MB/s per rank",
-                             (double)j->seen / 1e6 /
-                                 (sb_now() - j->progress.start));
+            sb_progress_show(
+                &j->progress, (double)j->seen / (double)(j->mine + 1),
+                "%.1f MB/s per rank",
+                (double)j->seen / 1e6 / (sb_now() - j->progress.start));
     }
     for (int k = 0; k < SPLITS && st == SB_OK; k++)
         st = flush_block(j, (sb_split)k, unit);
@@ -169,12 +174,12 @@ static sb_status seal(job *j, size_t unit)
         SB_TRY(sb_shard_seal(w, &info));
     }
     char *path = sb_format("%s/unit-%05zu.done", j->dir, unit);
-    char *text = sb_format("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n%s\n", j->documents,
-                           j->text_bytes, j->bad.count, j->bad.first);
-    sb_status st = path && text
-                       ? sb_file_write(path, text, strlen(text))
-                       : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                                 "out of memory: a path");
+    char *text =
+        sb_format("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n%s\n", j->documents,
+                  j->text_bytes, j->bad.count, j->bad.first);
+    sb_status st = path && text ? sb_file_write(path, text, strlen(text))
+                                : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                          "out of memory: a path");
     sb_free(path);
     sb_free(text);
     return st;
@@ -201,7 +206,8 @@ static sb_status do_unit(job *j, size_t unit)
     return st;
 }
 
-/* ---- all units of this rank ------------------------------------------------------ */
+/* ---- all units of this rank
+ * ------------------------------------------------------ */
 
 static sb_status read_done(const job *j, size_t unit, int *done_out,
                            uint64_t *documents, uint64_t *bytes, sb_bad *bad)
@@ -215,7 +221,8 @@ static sb_status read_done(const job *j, size_t unit, int *done_out,
         unsigned long long v[3];
         int k = 0;
         if (sscanf(text, "%llu %llu %llu\n%n", &v[0], &v[1], &v[2], &k) != 3) {
-            st = sb_fail(SB_EFORMAT, __FILE__, __LINE__, "'%s' is damaged", path);
+            st = sb_fail(SB_EFORMAT, __FILE__, __LINE__, "'%s' is damaged",
+                         path);
             sb_hint("delete it and run the same command again");
         } else {
             *documents += v[0];
@@ -239,7 +246,8 @@ static sb_status do_units(job *j)
     sb_bad none = {0};
     SB_TRY(sb_alloc(n, sizeof *owner, "units", &owner));
     sb_status st;
-    SB_GOTO(st, sb_sources_deal(j->sources, sb_comm_size(j->app->comm), owner), out);
+    SB_GOTO(st, sb_sources_deal(j->sources, sb_comm_size(j->app->comm), owner),
+            out);
     for (size_t i = 0; i < n && st == SB_OK; i++) {
         SB_GOTO(st, read_done(j, i, &done, &ignore, &ignore, &none), out);
         sb_unit u = sb_sources_unit(j->sources, i);
@@ -263,7 +271,8 @@ out:
     return st;
 }
 
-/* ---- the manifest ------------------------------------------------------------------ */
+/* ---- the manifest
+ * ------------------------------------------------------------------ */
 
 static sb_status list_shard(const job *j, sb_split split, size_t unit,
                             sb_manifest *m, size_t *cap)
@@ -273,7 +282,8 @@ static sb_status list_shard(const job *j, sb_split split, size_t unit,
     sb_shard_reader *r = NULL;
     sb_status st = SB_OK;
     if (!sb_file_exists(path)) goto out;
-    SB_GOTO(st, sb_grow(&m->shard, cap, m->shards + 1, sizeof *m->shard, "shards"),
+    SB_GOTO(st,
+            sb_grow(&m->shard, cap, m->shards + 1, sizeof *m->shard, "shards"),
             out);
     sb_shard_entry *e = &m->shard[m->shards];
     memset(e, 0, sizeof *e);
@@ -323,14 +333,17 @@ static sb_status finish(job *j, sb_manifest *m)
         SB_TRY(st);
     }
     sb_progress_end(&j->progress,
-                    "%" PRIu64 " documents (%" PRIu64 " held out), %.1f M tokens, "
+                    "%" PRIu64 " documents (%" PRIu64
+                    " held out), %.1f M tokens, "
                     "%.2f bytes a token; %s",
                     documents, held, (double)tokens / 1e6,
-                    (double)m->text_bytes / (double)(tokens ? tokens : 1), j->dir);
+                    (double)m->text_bytes / (double)(tokens ? tokens : 1),
+                    j->dir);
     return SB_OK;
 }
 
-/* ---- the command ---------------------------------------------------------------------- */
+/* ---- the command
+ * ---------------------------------------------------------------------- */
 
 static sb_status prepare(job *j, char **record_out, int *done_out)
 {
@@ -341,20 +354,19 @@ static sb_status prepare(job *j, char **record_out, int *done_out)
     double share = sb_config_real(c, "held-out");
     j->held_out = (uint64_t)(share * 0x1p64);
     j->block_tokens = (size_t)sb_config_int(c, "block-tokens");
-    j->from = sb_format("input = %016" PRIx64 "\nvocabulary = %016" PRIx64
-                        "\ndocuments = %s\nheld-out = %s\nblock-tokens = %s\n",
-                        sb_sources_identity(j->sources), sb_vocab_hash(j->vocab),
-                        sb_config_text(c, "documents"),
-                        sb_config_text(c, "held-out"),
-                        sb_config_text(c, "block-tokens"));
+    j->from =
+        sb_format("input = %016" PRIx64 "\nvocabulary = %016" PRIx64
+                  "\ndocuments = %s\nheld-out = %s\nblock-tokens = %s\n",
+                  sb_sources_identity(j->sources), sb_vocab_hash(j->vocab),
+                  sb_config_text(c, "documents"), sb_config_text(c, "held-out"),
+                  sb_config_text(c, "block-tokens"));
     manifest = sb_path_join(j->dir, "corpus.json");
     record = sb_path_join(j->dir, "made-from");
-    int same = 0;
-    sb_status st = j->from && manifest && record
-                       ? sb_app_compare(record, j->from, "corpus", &same)
-                       : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                                 "out of memory: a path");
-    *done_out = st == SB_OK && same && sb_file_exists(manifest);
+    sb_status st = SB_OK;
+    if (!j->from || !manifest || !record)
+        st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
+    else if (sb_file_exists(manifest))
+        st = sb_app_compare(record, j->from, "corpus", done_out);
     sb_free(manifest);
     if (st == SB_OK)
         *record_out = record;
@@ -363,10 +375,52 @@ static sb_status prepare(job *j, char **record_out, int *done_out)
     return st;
 }
 
+static int is_ours(const char *name)
+{
+    static const char *const start[] = {"corpus.json", "made-from", "unit-",
+                                        "train-", "heldout-"};
+    for (size_t i = 0; i < sizeof start / sizeof start[0]; i++)
+        if (strncmp(name, start[i], strlen(start[i])) == 0) return 1;
+    return 0;
+}
+
+static sb_status remove_ours(const char *dir)
+{
+    char **name;
+    size_t n;
+    SB_TRY(sb_dir_list(dir, &name, &n));
+    sb_status st = SB_OK;
+    for (size_t i = 0; i < n && st == SB_OK; i++) {
+        if (!is_ours(name[i])) continue;
+        char *path = sb_path_join(dir, name[i]);
+        st = path ? sb_dir_remove(path)
+                  : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                            "out of memory: a path");
+        sb_free(path);
+    }
+    sb_names_free(name, n);
+    return st;
+}
+
+/* Rank 0: go on with what lies there only if it was made from the same. */
 static sb_status write_record(const job *j, const char *record)
 {
+    int same = 0;
     SB_TRY(sb_dir_make(j->dir));
+    sb_status st = sb_app_compare(record, j->from, "corpus", &same);
+    if (st != SB_OK && st != SB_EINVAL) return st;
+    if (same) return SB_OK;
+    SB_TRY(remove_ours(j->dir));
     return sb_file_write(record, j->from, strlen(j->from));
+}
+
+/* The manifest is JSON: a path in other bytes than UTF-8 is shown with '?'. */
+static void keep_config(sb_manifest *m, const char *text)
+{
+    snprintf(m->config, sizeof m->config, "%s", text);
+    size_t n = strlen(m->config);
+    for (size_t at; (at = sb_utf8_valid(m->config, n)) < n;)
+        m->config[at] = '?';
 }
 
 static sb_status work(job *j, const char *record, const char *used)
@@ -380,7 +434,7 @@ static sb_status work(job *j, const char *record, const char *used)
     sb_manifest m = {.vocab_size = sb_vocab_size(j->vocab),
                      .vocab_hash = sb_vocab_hash(j->vocab),
                      .input_identity = sb_sources_identity(j->sources)};
-    snprintf(m.config, sizeof m.config, "%s", used);
+    keep_config(&m, used);
     SB_TRY(sb_agree(c, first ? tally(j, &m, &bad, &documents) : SB_OK));
     SB_TRY(sb_app_check_bad(j->app, documents, &bad));
     sb_status st = sb_agree(c, first ? finish(j, &m) : SB_OK);
@@ -412,6 +466,7 @@ out:
         free(j.split[k].end);
     }
     char *owned[] = {used, record, j.dir, j.from};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) sb_free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     return st;
 }

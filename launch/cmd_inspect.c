@@ -22,7 +22,8 @@ static sb_status has(const char *dir, const char *name, int *out)
     return SB_OK;
 }
 
-/* ---- corpus ------------------------------------------------------------------------ */
+/* ---- corpus
+ * ------------------------------------------------------------------------ */
 
 static sb_status show_corpus(const char *dir)
 {
@@ -52,7 +53,8 @@ static sb_status show_corpus(const char *dir)
     return SB_OK;
 }
 
-/* ---- checkpoint ------------------------------------------------------------------------ */
+/* ---- checkpoint
+ * ------------------------------------------------------------------------ */
 
 static sb_status show_hash(const char *path)
 {
@@ -120,7 +122,8 @@ static sb_status show_checkpoint(const char *path)
     return st;
 }
 
-/* ---- whatever it is ----------------------------------------------------------------------- */
+/* ---- whatever it is
+ * ----------------------------------------------------------------------- */
 
 static sb_status show(const sb_app *a, const char *path)
 {
@@ -141,29 +144,47 @@ static sb_status show(const sb_app *a, const char *path)
     return st;
 }
 
+/* A phase was started and has saved nothing. */
+static int holds_nothing(const char *dir)
+{
+    char *latest = NULL;
+    int corpus = 0;
+    sb_status st = sb_ckpt_latest(dir, &latest);
+    sb_free(latest);
+    return has(dir, "corpus.json", &corpus) == SB_OK && !corpus &&
+           st == SB_ENOENT;
+}
+
 static sb_status show_run(const sb_app *a)
 {
     static const char *const part[] = {"corpus", "word2vec", "mlm"};
     int any = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = sb_config_bool(a->config, "hash"); i < 3; i++) {
         int there = 0;
         SB_TRY(has(a->run, part[i], &there));
         if (!there) continue;
         any = 1;
         char *p = sb_path_join(a->run, part[i]);
-        sb_status st = p ? show(a, p) : SB_ENOMEM;
+        SB_REQUIRE(p, SB_ENOMEM, "out of memory: a path");
+        sb_status st = show(a, p);
+        if (st == SB_ENOENT && holds_nothing(p)) {
+            printf("%s: nothing finished yet\n", p);
+            st = SB_OK;
+        }
         sb_free(p);
         SB_TRY(st);
     }
-    SB_REQUIRE(any, SB_ENOENT, "'%s' is not a run folder", a->run);
-    return SB_OK;
+    if (any) return SB_OK;
+    sb_fail(SB_ENOENT, __FILE__, __LINE__, "'%s' is not a run folder", a->run);
+    return sb_hint("name one with --run DIR");
 }
 
 static sb_status look(const sb_app *a)
 {
     size_t n = sb_config_words(a->config);
     if (n == 0) return show_run(a);
-    for (size_t i = 0; i < n; i++) SB_TRY(show(a, sb_config_word(a->config, i)));
+    for (size_t i = 0; i < n; i++)
+        SB_TRY(show(a, sb_config_word(a->config, i)));
     return SB_OK;
 }
 

@@ -37,12 +37,13 @@ static sb_status one(job *j, const char *word)
 {
     size_t found;
     SB_TRY(sb_agree(j->app->comm, encode(j, word)));
-    SB_TRY(sb_neighbours(j->app->comm, j->ckpt, SB_W2V_INPUT, j->vocab, j->ids.id,
-                         j->ids.n, j->top, j->found, &found));
+    SB_TRY(sb_neighbours(j->app->comm, j->ckpt, SB_W2V_INPUT, j->vocab,
+                         j->ids.id, j->ids.n, j->top, j->found, &found));
     if (sb_comm_rank(j->app->comm) != 0) return SB_OK;
     printf("%s", word);
     for (size_t i = 0; j->ids.n > 1 && i < j->ids.n; i++)
-        printf("%s%s", i ? " " : " (mean of ", sb_vocab_piece(j->vocab, j->ids.id[i]));
+        printf("%s%s", i ? " " : " (mean of ",
+               sb_vocab_piece(j->vocab, j->ids.id[i]));
     printf("%s:", j->ids.n > 1 ? ")" : "");
     for (size_t i = 0; i < found; i++)
         printf("  %s %.3f", sb_vocab_piece(j->vocab, j->found[i].id),
@@ -61,6 +62,13 @@ static sb_status open_vectors(job *j)
         st = sb_fail(SB_ENOENT, __FILE__, __LINE__, "no vectors in '%s'", dir);
         sb_hint("run `shardbert word2vec` first, or name its --run folder");
     }
+    if (st == SB_OK &&
+        sb_ckpt_get_meta(j->ckpt)->vocab_hash != sb_vocab_hash(j->vocab)) {
+        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                     "the vectors in '%s' were made with another vocabulary",
+                     dir);
+        sb_hint("use the run folder's own vocabulary");
+    }
     sb_free(dir);
     return st;
 }
@@ -76,7 +84,8 @@ sb_status sb_cmd_neighbours(sb_app *a)
     sb_status st;
     SB_GOTO(st, sb_app_vocab(a, &j.vocab), out);
     st = sb_encoder_open(j.vocab, &j.encoder);
-    if (st == SB_OK) st = sb_alloc(j.top, sizeof *j.found, "neighbours", &j.found);
+    if (st == SB_OK)
+        st = sb_alloc(j.top, sizeof *j.found, "neighbours", &j.found);
     SB_GOTO(st, sb_agree(a->comm, st), out);
     SB_GOTO(st, open_vectors(&j), out);
     for (size_t i = 0; i < words && st == SB_OK; i++)

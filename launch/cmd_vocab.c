@@ -12,6 +12,7 @@
 #include "comm/base/fsio.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
+#include "comm/base/stop.h"
 #include "dataset/text.h"
 #include "dataset/wordpiece_train.h"
 #include "launch/common.h"
@@ -37,6 +38,11 @@ static sb_status count_unit(job *j, size_t unit)
     while (st == SB_OK) {
         SB_GOTO(st, sb_source_next(s, &d, &j->bad, &more), out);
         if (!more) break;
+        if (sb_stop_asked()) {
+            st = sb_fail(SB_ESTOP, __FILE__, __LINE__,
+                         "asked to stop: the same command counts anew");
+            goto out;
+        }
         j->documents++;
         SB_GOTO(st, sb_normalise(d.text, d.bytes, &j->text), out);
         st = sb_words_count(j->words, j->text.data, j->text.n);
@@ -57,7 +63,8 @@ static sb_status count_units(job *j)
     int *owner, me = sb_comm_rank(j->app->comm);
     SB_TRY(sb_alloc(n, sizeof *owner, "units", &owner));
     sb_status st;
-    SB_GOTO(st, sb_sources_deal(j->sources, sb_comm_size(j->app->comm), owner), out);
+    SB_GOTO(st, sb_sources_deal(j->sources, sb_comm_size(j->app->comm), owner),
+            out);
     for (size_t i = 0; i < n; i++) {
         sb_unit u = sb_sources_unit(j->sources, i);
         if (owner[i] == me) j->mine += u.last - u.first;
@@ -82,7 +89,8 @@ static sb_status gather_words(job *j)
     n[0] = mine.n;
     sb_comm_exchange_counts(c, n, n + size);
     size_t bytes = 0;
-    for (int r = 0; r < size; r++) bytes += n[size + r];
+    for (int r = 0; r < size; r++)
+        bytes += n[size + r];
     st = sb_grow(&all.data, &all.cap, bytes, 1, "word counts");
     SB_GOTO(st, sb_agree(c, st), out);
     sb_comm_exchange(c, 1, mine.data, n, all.data, n + size);
@@ -116,23 +124,23 @@ static sb_status train(job *j, const char *dir, const char *made_from)
     char *path = NULL, *record = NULL;
     sb_progress_begin(&j->progress, "vocab", 0);
     sb_status st;
-    SB_GOTO(st, sb_wordpiece_train(j->words, &o, show, &j->progress, &out, &size),
+    SB_GOTO(st,
+            sb_wordpiece_train(j->words, &o, show, &j->progress, &out, &size),
             out);
     if (size < o.size)
         sb_log(SB_LOG_WARN, "the text yields %u pieces, not %u", size, o.size);
     path = sb_path_join(dir, "vocab.txt");
     record = sb_path_join(dir, "made-from");
-    st = path && record ? SB_OK
-                        : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                                  "out of memory: a path");
+    st = path && record
+             ? SB_OK
+             : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
     if (st == SB_OK) st = sb_file_write(path, out.data, out.n);
     if (st == SB_OK) st = sb_file_write(record, made_from, strlen(made_from));
     if (st == SB_OK)
-        sb_progress_end(&j->progress,
-                        "%u pieces from %" PRIu64 " words, %" PRIu64
-                        " distinct; %s",
-                        size, sb_words_total(j->words),
-                        sb_words_distinct(j->words), path);
+        sb_progress_end(
+            &j->progress,
+            "%u pieces from %" PRIu64 " words, %" PRIu64 " distinct; %s", size,
+            sb_words_total(j->words), sb_words_distinct(j->words), path);
 out:
     free(out.data);
     sb_free(path);
@@ -155,23 +163,27 @@ static sb_status work(job *j, const char *dir, const char *made_from)
 static char *made_from(const job *j)
 {
     const sb_config *c = j->app->config;
-    return sb_format("input = %016" PRIx64
-                     "\ndocuments = %s\nvocab-size = %s\nalphabet-limit = %s\n"
-                     "min-count = %s\n",
-                     sb_sources_identity(j->sources),
-                     sb_config_text(c, "documents"),
-                     sb_config_text(c, "vocab-size"),
-                     sb_config_text(c, "alphabet-limit"),
-                     sb_config_text(c, "min-count"));
+    return sb_format(
+        "input = %016" PRIx64
+        "\ndocuments = %s\nvocab-size = %s\nalphabet-limit = %s\n"
+        "min-count = %s\n",
+        sb_sources_identity(j->sources), sb_config_text(c, "documents"),
+        sb_config_text(c, "vocab-size"), sb_config_text(c, "alphabet-limit"),
+        sb_config_text(c, "min-count"));
 }
 
 static sb_status prepare(job *j, const char *dir, const char *record,
                          const char *from, int *done_out)
 {
-    SB_REQUIRE(dir && record && from, SB_ENOMEM, "out of memory: a path");
-    SB_TRY(sb_app_compare(record, from, "vocabulary", done_out));
+    char *made = dir ? sb_path_join(dir, "vocab.txt") : NULL;
+    int there = made && sb_file_exists(made);
+    sb_free(made);
+    SB_REQUIRE(made && record && from, SB_ENOMEM, "out of memory: a path");
+    if (there) SB_TRY(sb_app_compare(record, from, "vocabulary", done_out));
     if (*done_out) return SB_OK;
-    return sb_comm_rank(j->app->comm) == 0 ? sb_dir_make(dir) : SB_OK;
+    if (sb_comm_rank(j->app->comm) != 0) return SB_OK;
+    SB_TRY(sb_dir_make(dir));
+    return sb_dir_remove(record); /* of a vocabulary that was deleted */
 }
 
 sb_status sb_cmd_vocab(sb_app *a)
@@ -196,6 +208,7 @@ out:
     sb_sources_close(j.sources);
     free(j.text.data);
     char *owned[] = {used, dir, record, from};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) sb_free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     return st;
 }

@@ -8,6 +8,7 @@
 #include "comm/base/fsio.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
+#include "proto/checkpoint.h"
 
 sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
                       char **path_out)
@@ -19,13 +20,19 @@ sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
     return SB_OK;
 }
 
-static sb_status write_used(const sb_app *a, const char *phase, const char *text)
+static sb_status write_used(const sb_app *a, const char *phase,
+                            const char *text)
 {
     SB_TRY(sb_dir_make(a->run));
     char *path = sb_format("%s/%s.used", a->run, phase);
     SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
     sb_status st = sb_file_write(path, text, strlen(text));
     sb_free(path);
+    SB_TRY(st);
+    char *dir = sb_path_join(a->run, phase);
+    SB_REQUIRE(dir, SB_ENOMEM, "out of memory: a path");
+    st = sb_ckpt_sweep(dir);
+    sb_free(dir);
     return st;
 }
 
@@ -35,7 +42,8 @@ sb_status sb_app_begin(const sb_app *a, const char *phase, char **effective_out)
     sb_status st = text ? SB_OK
                         : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
                                   "out of memory: configuration");
-    if (st == SB_OK && sb_comm_rank(a->comm) == 0) st = write_used(a, phase, text);
+    if (st == SB_OK && sb_comm_rank(a->comm) == 0)
+        st = write_used(a, phase, text);
     st = sb_agree(a->comm, st);
     if (st == SB_OK)
         *effective_out = text;
@@ -52,6 +60,10 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
     if (st == SB_OK) st = sb_vocab_load(path, &v);
     if (st == SB_ENOENT)
         sb_hint("run `shardbert vocab` first, or name one with --vocab FILE");
+    if (st == SB_EFORMAT)
+        sb_hint(
+            "restore the file; `shardbert vocab` makes the same one from "
+            "the same text once it is deleted");
     sb_free(path);
     st = sb_agree(a->comm, st);
     if (st == SB_OK)
@@ -61,16 +73,28 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
     return st;
 }
 
+static int has_manifest(const char *dir)
+{
+    char *path = sb_path_join(dir, "corpus.json");
+    int yes = path && sb_file_exists(path);
+    sb_free(path);
+    return yes;
+}
+
 sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
 {
     char *dir = NULL;
     sb_corpus *c = NULL;
     sb_status st = sb_app_path(a, "corpus", "corpus", &dir);
     if (st == SB_OK) st = sb_corpus_open(dir, split, &c);
-    if (st == SB_ENOENT)
+    if (st == SB_ENOENT && !has_manifest(dir))
         sb_hint("run `shardbert ingest` first, or name one with --corpus DIR");
+    else if (st == SB_ENOENT || st == SB_EFORMAT)
+        sb_hint("delete '%.150s' and run `shardbert ingest` again", dir);
     if (st == SB_EINVAL && split == SB_HELDOUT)
         sb_hint("ingest with a larger --held-out share, or more text");
+    if (st == SB_EINVAL && split == SB_TRAIN)
+        sb_hint("look at the files that were ingested");
     sb_free(dir);
     st = sb_agree(a->comm, st);
     if (st == SB_OK)
@@ -86,9 +110,11 @@ static sb_status open_sources(const sb_app *a, sb_sources **out)
     size_t n = sb_config_list(a->config, "source", &spec);
     if (n == 0) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__, "no source of text is named");
-        return sb_hint("--source text:'FILES*.txt', or source = ... in the recipe");
+        return sb_hint(
+            "--source text:'FILES*.txt', or source = ... in the recipe");
     }
-    int paragraph = strcmp(sb_config_text(a->config, "documents"), "paragraph") == 0;
+    int paragraph =
+        strcmp(sb_config_text(a->config, "documents"), "paragraph") == 0;
     return sb_sources_open(spec, n, paragraph ? SB_DOC_PARAGRAPH : SB_DOC_LINE,
                            SB_UNIT_BYTES, out);
 }
@@ -104,14 +130,15 @@ sb_status sb_app_sources(const sb_app *a, sb_sources **out)
     return st;
 }
 
-sb_status sb_app_check_bad(const sb_app *a, uint64_t documents, const sb_bad *bad)
+sb_status sb_app_check_bad(const sb_app *a, uint64_t documents,
+                           const sb_bad *bad)
 {
     uint64_t n[2] = {documents, bad->count};
     sb_comm_sum_u64(a->comm, n, 2);
     /* The first bad document of the lowest rank that has one. */
-    uint64_t who = bad->count ? (uint64_t)(sb_comm_size(a->comm) -
-                                           sb_comm_rank(a->comm))
-                              : 0;
+    uint64_t who =
+        bad->count ? (uint64_t)(sb_comm_size(a->comm) - sb_comm_rank(a->comm))
+                   : 0;
     sb_comm_max_u64(a->comm, &who, 1);
     sb_bad first = *bad;
     if (who)
@@ -126,14 +153,17 @@ sb_status sb_app_check_bad(const sb_app *a, uint64_t documents, const sb_bad *ba
     }
     if ((double)n[1] > most * (double)all) {
         sb_fail(SB_EFORMAT, __FILE__, __LINE__,
-                "%" PRIu64 " of %" PRIu64 " documents cannot be read, first: %s",
+                "%" PRIu64 " of %" PRIu64
+                " documents cannot be read, first: %s",
                 n[1], all, first.first);
-        return sb_hint("convert the text to UTF-8 (iconv -f LATIN1 -t UTF-8), or "
-                       "allow it with --max-bad");
+        return sb_hint(
+            "convert the text to UTF-8 (iconv -f LATIN1 -t UTF-8), or "
+            "allow it with --max-bad");
     }
     if (n[1])
-        sb_log(SB_LOG_WARN, "%" PRIu64 " of %" PRIu64
-                            " documents cannot be read and are skipped, first: %s",
+        sb_log(SB_LOG_WARN,
+               "%" PRIu64 " of %" PRIu64
+               " documents cannot be read and are skipped, first: %s",
                n[1], all, first.first);
     return SB_OK;
 }
@@ -149,15 +179,17 @@ sb_status sb_app_compare(const char *path, const char *text, const char *what,
     }
     SB_TRY(sb_file_read(path, 1 << 20, &old, &bytes));
     int same = strcmp(old, text) == 0;
+    int folder = (int)(strrchr(path, '/') - path);
     sb_free(old);
     if (!same) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "the %s in this run folder was made from other input or with "
                 "other options ('%s' tells)",
                 what, path);
-        return sb_hint("use another --run folder, or delete the %s to make it "
-                       "anew",
-                       what);
+        return sb_hint(
+            "use another --run folder, or delete '%.*s' to make it "
+            "anew",
+            folder < 150 ? folder : 150, path);
     }
     *same_out = 1;
     return SB_OK;

@@ -51,18 +51,22 @@ size_t sb_dtype_bytes(sb_dtype t);
 
 /* What is not a tensor. */
 typedef struct sb_ckpt_meta {
-    char phase[16];      /* "word2vec", "mlm"                               */
-    uint64_t step;       /* steps (mlm) or rounds (word2vec) done           */
-    uint64_t total;      /* of how many: step == total is a finished phase  */
-    uint64_t cursor;     /* next global sample or block                     */
+    char phase[16];  /* "word2vec", "mlm"                               */
+    uint64_t step;   /* steps (mlm) or rounds (word2vec) done           */
+    uint64_t total;  /* of how many: step == total is a finished phase  */
+    uint64_t cursor; /* next global sample or block                     */
     uint64_t seed;
     uint64_t vocab_hash;
-    char build[128];     /* version, compiler, BLAS core                    */
-    char *config;        /* effective configuration; read: sb_free          */
+    char build[128]; /* version, compiler, BLAS core                    */
+    char *config;    /* effective configuration; read: sb_free          */
 } sb_ckpt_meta;
 
-/* ---- writing: begin, parts, commit ----------------------------------------- */
+/* ---- writing: begin, parts, commit -----------------------------------------
+ */
 
+/* One caller, nobody writing: remove what killed writers left in `dir`. A
+ * missing folder is fine. */
+SB_MUST_USE sb_status sb_ckpt_sweep(const char *dir);
 /* One caller: remove debris and make the staging folder. */
 SB_MUST_USE sb_status sb_ckpt_begin(const char *dir, uint64_t step);
 
@@ -71,7 +75,8 @@ SB_MUST_USE sb_status sb_ckpt_begin(const char *dir, uint64_t step);
 typedef struct sb_ckpt_part sb_ckpt_part;
 SB_MUST_USE sb_status sb_ckpt_part_open(const char *dir, uint64_t step,
                                         uint32_t writer, const sb_tensor *table,
-                                        size_t tensors, sb_ckpt_part **part_out);
+                                        size_t tensors,
+                                        sb_ckpt_part **part_out);
 /* Elements [first, first + n) of tensor `index`. */
 SB_MUST_USE sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first,
                                   uint64_t n, const void *data);
@@ -98,14 +103,15 @@ int sb_ckpt_exists(const char *dir, uint64_t step);
  * renamed to debris, so that a half-removed one is never taken for complete. */
 SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep);
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------
+ */
 
 /* The path of the newest complete checkpoint in dir (sb_free); SB_ENOENT. */
 SB_MUST_USE sb_status sb_ckpt_latest(const char *dir, char **path_out);
 
 typedef struct sb_ckpt sb_ckpt;
 SB_MUST_USE sb_status sb_ckpt_open(const char *path, sb_ckpt **ckpt_out);
-void sb_ckpt_close(sb_ckpt *c); /* NULL is fine */
+void sb_ckpt_close(sb_ckpt *c);                         /* NULL is fine */
 const sb_ckpt_meta *sb_ckpt_get_meta(const sb_ckpt *c); /* borrowed */
 size_t sb_ckpt_tensors(const sb_ckpt *c);
 const sb_tensor *sb_ckpt_tensor(const sb_ckpt *c, size_t i);

@@ -177,15 +177,20 @@ static sb_status take_manifest(sb_ckpt *c, const uint8_t *data, size_t bytes)
     return st;
 }
 
-/* Say which checkpoint a failure is about. */
+#define HINT_DAMAGED                                                           \
+    "delete this checkpoint: the one before it, if it was kept, is used then"
+
+/* Say which checkpoint a failure is about, and how to go on without it. */
 static sb_status about(const sb_ckpt *c, sb_status st)
 {
+    if (st == SB_ENOENT) return sb_hint(HINT_DAMAGED);
     if (st != SB_EFORMAT && st != SB_EVERSION) return st;
     sb_error e = *sb_error_last();
     char text[SB_ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "checkpoint '%.200s': %.280s", c->path, e.text);
     memcpy(e.text, text, sizeof e.text);
-    return sb_error_set(&e);
+    st = sb_error_set(&e);
+    return st == SB_EFORMAT ? sb_hint(HINT_DAMAGED) : st;
 }
 
 static sb_status open_manifest(sb_ckpt *c)

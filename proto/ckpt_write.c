@@ -43,10 +43,11 @@ static sb_status no_path(void)
     SB_FAIL(SB_ENOMEM, "out of memory: a path");
 }
 
-static sb_status remove_debris(const char *dir)
+sb_status sb_ckpt_sweep(const char *dir)
 {
     char **name;
     size_t n;
+    if (!sb_file_exists(dir)) return SB_OK;
     SB_TRY(sb_dir_list(dir, &name, &n));
     sb_status st = SB_OK;
     for (size_t i = 0; i < n && st == SB_OK; i++) {
@@ -64,7 +65,7 @@ sb_status sb_ckpt_begin(const char *dir, uint64_t step)
     SB_TRY(sb_dir_make(dir));
     SB_REQUIRE(!sb_ckpt_exists(dir, step), SB_EINVAL,
                "'%s' has a checkpoint of step %" PRIu64 " already", dir, step);
-    SB_TRY(remove_debris(dir));
+    SB_TRY(sb_ckpt_sweep(dir));
     char *path = staging_path(dir, step);
     sb_status st = path ? sb_dir_make(path) : no_path();
     sb_free(path);

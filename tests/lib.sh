@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # What the test scripts share. Source it.
 
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export SB_PROGRESS_S=1000
 
-# mpi N COMMAND...: N ranks, more than cores if need be
+# mpi N COMMAND...: N ranks, more than cores if need be. Hanging is failing.
 mpi() {
     local n=$1
     shift
-    mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
+    timeout -k 5 "${SB_LIMIT:-800}" mpirun --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 \
         --mca btl_base_warn_component_unused 0 -n "$n" "$@"
 }
 
@@ -33,11 +34,23 @@ fail() {
     exit 1
 }
 
-# expect CODE PATTERN COMMAND...: the exit code, and what is printed
+# expect CODE PATTERN COMMAND...: within a minute, the exit code, and what is
+# printed: one error at most, and none without a failure.
 expect() {
-    local code=$1 pattern=$2 text got=0
+    local SB_LIMIT=60 code=$1 pattern=$2 text got=0 errors
     shift 2
-    text=$("$@" 2>&1) || got=$?
+    [ "$(type -t "$1")" = function ] || set -- timeout -k 5 60 "$@"
+    text=$("$@" 2>&1 | tr -d '\0'; exit "${PIPESTATUS[0]}") || got=$?
     [ "$got" = "$code" ] || fail "exit $got instead of $code: $* : $text"
-    grep -q -- "$pattern" <<<"$text" || fail "no '$pattern' in: $text"
+    grep -aqe "$pattern" <<<"$text" || fail "no '$pattern' in: $* : $text"
+    errors=$(grep -ac '^shardbert: error: ' <<<"$text") || true
+    case $code in
+    0 | 75) [ "$errors" = 0 ] || fail "an error, and exit $code: $* : $text" ;;
+    *) [ "$errors" = 1 ] || fail "$errors errors, not one: $* : $text" ;;
+    esac
+}
+
+# hint CODE PATTERN COMMAND...: the same, and PATTERN is what to try
+hint() {
+    expect "$1" "^shardbert: try: .*$2" "${@:3}"
 }

@@ -175,3 +175,22 @@ sb_status sb_metrics_find(const char *dir, const char *name, int last,
     SB_REQUIRE(found, SB_ENOENT, "no %s in the metrics of '%s'", name, dir);
     return SB_OK;
 }
+
+int sb_metrics_has(const char *dir, const char *name, uint64_t step)
+{
+    char *path = sb_path_join(dir, "metrics.jsonl");
+    char *key = sb_format("\"%s\":", name), *line = NULL;
+    FILE *f = path ? fopen(path, "r") : NULL;
+    size_t room = 0;
+    ssize_t n;
+    uint64_t at;
+    int found = 0;
+    while (key && f && !found && (n = getline(&line, &room, f)) > 0)
+        found =
+            line_step(line, (size_t)n, &at) && at == step && strstr(line, key);
+    if (f) fclose(f);
+    free(line);
+    sb_free(path);
+    sb_free(key);
+    return found;
+}

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * config.c - the option table at work. Files are read by inih. */
+ * config.c - the option table at work. */
 #include "comm/base/config.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <ini.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +46,8 @@ sb_status sb_config_open(const sb_option *table, size_t n,
 
 static void value_clear(value *v)
 {
-    for (size_t i = 0; i < v->n; i++) free(v->text[i]);
+    for (size_t i = 0; i < v->n; i++)
+        free(v->text[i]);
     free(v->text);
     v->text = NULL;
     v->n = 0;
@@ -56,20 +56,23 @@ static void value_clear(value *v)
 void sb_config_close(sb_config *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->n; i++) value_clear(&c->value[i]);
+    for (size_t i = 0; i < c->n; i++)
+        value_clear(&c->value[i]);
     sb_free(c->value);
     free(c->word);
     sb_free(c);
 }
 
-/* ---- nearest name --------------------------------------------------------- */
+/* ---- nearest name ---------------------------------------------------------
+ */
 
 static size_t distance(const char *a, const char *b)
 {
     enum { MAX = 64 };
     size_t n = strlen(a), m = strlen(b), row[MAX + 1];
     if (n > MAX || m > MAX) return MAX;
-    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -102,7 +105,8 @@ const char *sb_nearest(const char *word, const void *names, size_t stride,
     return best;
 }
 
-/* ---- checking a value ------------------------------------------------------ */
+/* ---- checking a value ------------------------------------------------------
+ */
 
 static sb_status parse_number(const sb_option *o, const char *text,
                               double *number_out)
@@ -111,7 +115,10 @@ static sb_status parse_number(const sb_option *o, const char *text,
     errno = 0;
     double v = strtod(text, &end);
     if (o->type == SB_OPT_INT && end != text && end[0] && !end[1]) {
-        double factor = *end == 'k' ? 1e3 : *end == 'M' ? 1e6 : *end == 'G' ? 1e9 : 0;
+        double factor = *end == 'k'   ? 1e3
+                        : *end == 'M' ? 1e6
+                        : *end == 'G' ? 1e9
+                                      : 0;
         if (factor != 0) {
             v *= factor;
             end++;
@@ -141,6 +148,16 @@ static sb_status parse_bool(const sb_option *o, const char *text, int *out)
     SB_FAIL(SB_EINVAL, "%s = '%s': true or false expected", o->name, text);
 }
 
+/* Names of files and folders, mostly: one line each in a configuration. */
+static sb_status check_text(const sb_option *o, const char *text)
+{
+    SB_REQUIRE(*text, SB_EINVAL, "%s = '': it must not be empty", o->name);
+    for (const char *s = text; *s; s++)
+        SB_REQUIRE((unsigned char)*s >= ' ' && *s != 127, SB_EINVAL,
+                   "%s = '%s': a control character is in it", o->name, text);
+    return SB_OK;
+}
+
 static sb_status check(const sb_option *o, const char *text)
 {
     double number;
@@ -163,7 +180,7 @@ static sb_status check(const sb_option *o, const char *text)
     }
     case SB_OPT_TEXT:
     case SB_OPT_LIST:
-        break;
+        return check_text(o, text);
     }
     return SB_OK;
 }
@@ -171,7 +188,8 @@ static sb_status check(const sb_option *o, const char *text)
 static size_t find(const sb_config *c, const char *name)
 {
     size_t i = 0;
-    while (i < c->n && strcmp(c->table[i].name, name) != 0) i++;
+    while (i < c->n && strcmp(c->table[i].name, name) != 0)
+        i++;
     return i;
 }
 
@@ -201,33 +219,65 @@ static sb_status unknown(const sb_config *c, const char *name, const char *how)
     SB_FAIL(SB_EINVAL, "%s '%s' is not known", how, name);
 }
 
-/* ---- config file ------------------------------------------------------------ */
+/* ---- config file ------------------------------------------------------------
+ */
 
-static int file_line(void *user, const char *section, const char *name,
-                     const char *text)
+static int is_blank(char c)
 {
-    sb_config *c = user;
-    if (sb_error_last()->code != SB_OK) return 0; /* the first one counts */
-    if (*section) {
-        sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                "[%s]: sections have no meaning here", section);
-        return 0;
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* text[0..n) without white space around it, in place. */
+static char *trim(char *text, size_t n)
+{
+    while (n && is_blank(text[n - 1]))
+        n--;
+    text[n] = 0;
+    while (is_blank(*text))
+        text++;
+    return text;
+}
+
+/* Without a comment: # or ; at the start or behind white space. */
+static void cut_comment(char *line)
+{
+    for (char *s = line; (s = strpbrk(s, "#;")); s++) {
+        if (s > line && !is_blank(s[-1])) continue;
+        *s = 0;
+        return;
     }
+}
+
+static sb_status file_line(sb_config *c, char *line)
+{
+    cut_comment(line);
+    char *name = trim(line, strlen(line)), *eq = strchr(name, '=');
+    if (!*name) return SB_OK;
+    SB_REQUIRE(*name != '[', SB_EINVAL, "%s: sections have no meaning here",
+               name);
+    SB_REQUIRE(eq && eq > name, SB_EINVAL, "'name = value' expected");
+    char *text = trim(eq + 1, strlen(eq + 1));
+    name = trim(name, (size_t)(eq - name));
     size_t at = find(c, name);
-    return (at < c->n ? set(c, at, text, FILE_) : unknown(c, name, "option")) ==
-           SB_OK;
+    return at < c->n ? set(c, at, text, FILE_) : unknown(c, name, "option");
 }
 
 sb_status sb_config_parse(sb_config *c, const char *text, const char *name)
 {
-    sb_error_set(&(sb_error){.code = SB_OK, .rank = -1});
-    int line = ini_parse_string(text, file_line, c);
-    if (line == 0) return SB_OK;
-    if (line < 0) SB_FAIL(SB_ENOMEM, "out of memory: config file");
-    if (sb_error_last()->code == SB_OK)
-        SB_FAIL(SB_EINVAL, "%s line %d: 'name = value' expected", name, line);
-    SB_FAIL(sb_error_last()->code, "%s line %d: %s", name, line,
-            sb_error_last()->text);
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) text += 3;
+    for (int number = 1; *text; number++) {
+        size_t n = strcspn(text, "\n");
+        char *line = strndup(text, n);
+        SB_REQUIRE(line, SB_ENOMEM, "out of memory: config file");
+        sb_status st = file_line(c, line);
+        free(line);
+        if (st != SB_OK) {
+            sb_error e = *sb_error_last();
+            SB_FAIL(e.code, "%s line %d: %s", name, number, e.text);
+        }
+        text += n + (text[n] == '\n');
+    }
+    return SB_OK;
 }
 
 sb_status sb_config_file(sb_config *c, const char *path)
@@ -235,12 +285,17 @@ sb_status sb_config_file(sb_config *c, const char *path)
     char *text;
     size_t bytes;
     SB_TRY(sb_file_read(path, 1 << 20, &text, &bytes));
-    sb_status st = sb_config_parse(c, text, path);
+    sb_status st =
+        strlen(text) == bytes
+            ? sb_config_parse(c, text, path)
+            : sb_fail(SB_EFORMAT, __FILE__, __LINE__,
+                      "'%s' is not a text: it holds a NUL byte", path);
     sb_free(text);
     return st;
 }
 
-/* ---- command line ------------------------------------------------------------ */
+/* ---- command line
+ * ------------------------------------------------------------ */
 
 static sb_status add_word(sb_config *c, const char *word)
 {
@@ -255,7 +310,8 @@ sb_status sb_config_args(sb_config *c, unsigned phases, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         if (strcmp(arg, "--") == 0) {
-            while (++i < argc) SB_TRY(add_word(c, argv[i]));
+            while (++i < argc)
+                SB_TRY(add_word(c, argv[i]));
             return SB_OK;
         }
         if (strncmp(arg, "--", 2) != 0) {
@@ -296,7 +352,8 @@ const char *sb_config_word(const sb_config *c, size_t i)
     return c->word[i];
 }
 
-/* ---- values ------------------------------------------------------------------ */
+/* ---- values
+ * ------------------------------------------------------------------ */
 
 static const sb_option *option(const sb_config *c, const char *name,
                                const char **text)

@@ -17,11 +17,11 @@
 
 typedef enum sb_option_type {
     SB_OPT_TEXT,
-    SB_OPT_INT,   /* also with a suffix: 250k, 4M, 2G (powers of 1000)      */
+    SB_OPT_INT, /* also with a suffix: 250k, 4M, 2G (powers of 1000)      */
     SB_OPT_REAL,
-    SB_OPT_BOOL,  /* true/false, yes/no, on/off, 1/0; bare --name is true   */
+    SB_OPT_BOOL, /* true/false, yes/no, on/off, 1/0; bare --name is true   */
     SB_OPT_CHOICE,
-    SB_OPT_LIST   /* text, may be given again; a stronger origin replaces   */
+    SB_OPT_LIST /* text, may be given again; a stronger origin replaces   */
 } sb_option_type;
 
 typedef struct sb_option {
@@ -42,8 +42,9 @@ SB_MUST_USE sb_status sb_config_open(const sb_option *table, size_t n,
                                      sb_config **config_out);
 void sb_config_close(sb_config *c);
 
-/* Read `key = value` lines (# and ; start comments). All options of the table
- * are allowed, whatever their phase: one recipe serves all phases. */
+/* Read `key = value` lines. # and ; start a comment at the start of a line and
+ * behind white space. All options of the table are allowed, whatever their
+ * phase: one recipe serves all phases. A failure names the line. */
 SB_MUST_USE sb_status sb_config_file(sb_config *c, const char *path);
 /* The same from text in memory; `name` is used in messages. */
 SB_MUST_USE sb_status sb_config_parse(sb_config *c, const char *text,

@@ -102,9 +102,9 @@ sb_status sb_dir_make(const char *path)
     }
     struct stat s;
     if (st == SB_OK && (stat(p, &s) != 0 || !S_ISDIR(s.st_mode)))
-        st = sb_fail(SB_EIO, __FILE__, __LINE__,
-                     "cannot make folder '%s': a file of that name is there",
-                     p);
+        st =
+            sb_fail(SB_EIO, __FILE__, __LINE__,
+                    "cannot make folder '%s': a file of that name is there", p);
     sb_free(p);
     return st;
 }
@@ -128,7 +128,8 @@ static int by_bytes(const void *a, const void *b)
 
 void sb_names_free(char **names, size_t n)
 {
-    for (size_t i = 0; i < n; i++) free(names[i]);
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
     free(names);
 }
 
@@ -178,9 +179,9 @@ sb_status sb_dir_remove(const char *path)
     sb_status st = SB_OK;
     for (size_t i = 0; i < n && st == SB_OK; i++) {
         char *p = sb_path_join(path, names[i]);
-        st = p ? sb_dir_remove(p)
-               : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                         "out of memory: a path");
+        st =
+            p ? sb_dir_remove(p)
+              : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
         sb_free(p);
     }
     sb_names_free(names, n);
@@ -330,8 +331,9 @@ sb_status sb_out_close(sb_out *o)
         st = sb_fail(SB_EIO, __FILE__, __LINE__, "cannot write '%s': %s",
                      o->path, strerror(o->error));
         if (o->error == ENOSPC)
-            sb_hint("free some space there and run the same command again: it "
-                    "goes on from the last complete state");
+            sb_hint(
+                "free some space there and run the same command again: it "
+                "goes on from the last complete state");
     }
     out_free(o);
     return st;
@@ -347,11 +349,11 @@ void sb_out_abandon(sb_out *o)
 
 sb_status sb_file_write(const char *path, const void *data, size_t bytes)
 {
-    char *tmp = sb_format("%s.tmp-%ld", path, (long)getpid());
+    char *tmp = sb_format("%s.tmp", path);
     SB_REQUIRE(tmp, SB_ENOMEM, "out of memory: a path");
     sb_out *o;
     sb_status st;
-    unlink(tmp); /* left by a process of the same number that was killed */
+    unlink(tmp); /* left by a process that was killed */
     SB_GOTO(st, sb_out_open(tmp, &o), out);
     sb_out_put(o, data, bytes);
     st = sb_out_close(o);

@@ -41,7 +41,8 @@ SB_MUST_USE sb_status sb_rename(const char *from, const char *to);
 SB_MUST_USE sb_status sb_file_read(const char *path, size_t cap,
                                    char **data_out, size_t *bytes_out);
 
-/* Written under <path>.tmp-<pid>, synced, renamed: all or nothing. */
+/* Written under <path>.tmp, synced, renamed: all or nothing. One writer per
+ * path at a time; what a killed one leaves, the next one replaces. */
 SB_MUST_USE sb_status sb_file_write(const char *path, const void *data,
                                     size_t bytes);
 

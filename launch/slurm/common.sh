@@ -22,14 +22,17 @@ run=${SB_RUN:-run}
 threads=${SLURM_CPUS_PER_TASK:-1}
 recipe=(${SB_RECIPE:+--config "$SB_RECIPE"})
 text=(${SB_SOURCE:+--source "$SB_SOURCE"})
-[ -n "${SLURM_JOB_ID:-}" ] || die "submit this with sbatch; without Slurm: launch/mpirun.sh"
-[ -x "$shardbert" ] || die "no program at $shardbert: build it, or set SHARDBERT"
+[ -n "${SLURM_JOB_ID:-}" ] ||
+    die "submit this with sbatch; without Slurm: launch/mpirun.sh"
+[ -x "$shardbert" ] ||
+    die "no program at $shardbert: build it, or set SHARDBERT"
 
 # launcher: what starts one rank per task of the job.
 case ${SB_LAUNCH:-srun} in
 srun)
     srun --mpi=list 2>&1 | grep pmix >/dev/null ||
-        die "this srun has no PMIx (srun --mpi=list): set SB_LAUNCH=mpirun, or ask for Slurm's PMIx plugin"
+        die "this srun has no PMIx (see srun --mpi=list): set SB_LAUNCH=mpirun," \
+            "or ask for Slurm's PMIx plugin"
     # Slurm 22.05's own choice of fence let ranks crash in MPI_Init.
     export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
     # Without kill-on-bad-exit the others wait for a dead rank for ever; and
@@ -62,12 +65,14 @@ trap 'cancelled=1; notice' TERM
 requeue() {
     local before=${SLURM_RESTART_COUNT:-0} most=${SB_REQUEUES:-20}
     if [ "$before" -ge "$most" ]; then
-        say "stopped with a checkpoint, but requeued $before times before: submit it again to go on"
+        say "stopped with a checkpoint, but requeued $before times before:" \
+            "submit it again to go on"
         return
     fi
     say "stopped with a checkpoint: requeue $((before + 1)) of at most $most"
     trap '' USR1 TERM # requeue sends TERM to this script
-    scontrol requeue "$SLURM_JOB_ID" || say "not requeued: submit it again to go on"
+    scontrol requeue "$SLURM_JOB_ID" ||
+        say "not requeued: submit it again to go on"
 }
 
 # sb_run SUBCOMMAND [--option VALUE]...   run it, requeue if it was stopped by

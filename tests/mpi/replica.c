@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What the ranks did to their tables becomes one change: changes that are
- * alike are averaged, changes that have nothing in common add up. Large enough
- * for several panels. */
+ * What the ranks did to their tables becomes one change: averaged for rows that
+ * are updated often in a round, summed for rows that are not. Large enough for
+ * several panels. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 #include "comm/comm.h"
 #include "trainer/word2vec/replica.h"
 
-enum { V = 1000, D = 4096 };
+enum { V = 1000, D = 4096, PAIRS = 1000 };
+#define ALPHA 0.1
 
 static sb_comm *comm;
 static uint64_t failures;
@@ -71,7 +72,7 @@ static void one_round(sb_replica *r, int round)
     int me = sb_comm_rank(comm);
     for (uint32_t v = 0; v < V && sb_comm_size(comm) > 1; v++)
         if (changes(v, me, round)) change(t, v, me);
-    sb_replica_combine(comm, r);
+    sb_replica_combine(comm, r, PAIRS, ALPHA);
     for (uint32_t v = 0; v < V && sb_comm_size(comm) > 1; v += 7) {
         check_row(t->in + v * D, in + v * D, v, round, 0);
         check_row(t->out + v * D, out + v * D, v, round, 1);
@@ -88,11 +89,16 @@ int main(int argc, char **argv)
     if (sb_comm_open(&argc, &argv, &comm) != SB_OK) return 1;
     sb_replica *r;
     if (sb_replica_open(comm, V, D, &r) != SB_OK) sb_fatal(comm);
+    /* Even input rows are updated often: averaged. All others seldom: summed. */
+    static float often[V], seldom[V];
+    for (uint32_t v = 0; v < V; v += 2)
+        often[v] = 1;
+    sb_replica_expect(r, often, seldom);
     sb_replica_init(r, 1);
     sb_replica_begin(r);
     for (int round = 0; round < 3; round++)
         one_round(r, round);
-    sb_replica_combine(comm, r); /* nobody did anything */
+    sb_replica_combine(comm, r, PAIRS, ALPHA); /* nobody did anything */
     sb_replica_close(r);
     sb_comm_sum_u64(comm, &failures, 1);
     if (sb_comm_rank(comm) == 0)

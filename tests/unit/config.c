@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "comm/base/config.h"
@@ -25,7 +26,8 @@ static sb_config *config;
 static int open_config(void **state)
 {
     (void)state;
-    return sb_config_open(table, sizeof table / sizeof table[0], &config) != SB_OK;
+    return sb_config_open(table, sizeof table / sizeof table[0], &config) !=
+           SB_OK;
 }
 
 static int close_config(void **state)
@@ -40,17 +42,20 @@ static sb_status args(unsigned phases, int n, ...)
     char *argv[16];
     va_list ap;
     va_start(ap, n);
-    for (int i = 0; i < n; i++) argv[i] = va_arg(ap, char *);
+    for (int i = 0; i < n; i++)
+        argv[i] = va_arg(ap, char *);
     va_end(ap);
     return sb_config_args(config, phases, n, argv);
 }
 
-static void the_command_line_is_stronger_than_the_file_than_the_default(void **state)
+static void the_command_line_is_stronger_than_the_file_than_the_default(
+    void **state)
 {
     (void)state;
     assert_int_equal(sb_config_int(config, "steps"), 10);
     assert_int_equal(args(A, 2, "--steps", "30"), SB_OK);
-    assert_int_equal(sb_config_parse(config, "steps = 20\nrate = 0.25\n", "f"), SB_OK);
+    assert_int_equal(sb_config_parse(config, "steps = 20\nrate = 0.25\n", "f"),
+                     SB_OK);
     assert_int_equal(sb_config_int(config, "steps"), 30);
     assert_true(sb_config_real(config, "rate") == 0.25);
     assert_false(sb_config_is_set(config, "run"));
@@ -70,8 +75,9 @@ static void an_unknown_name_names_the_nearest(void **state)
     (void)state;
     assert_int_equal(args(A, 2, "--stesp", "3"), SB_EINVAL);
     assert_non_null(strstr(sb_error_last()->text, "'steps'"));
-    assert_int_equal(sb_config_parse(config, "# a recipe\nratee = 1\n", "r.conf"),
-                     SB_EINVAL);
+    assert_int_equal(
+        sb_config_parse(config, "# a recipe\nratee = 1\n", "r.conf"),
+        SB_EINVAL);
     assert_non_null(strstr(sb_error_last()->text, "r.conf line 2"));
     assert_non_null(strstr(sb_error_last()->text, "'rate'"));
 }
@@ -95,7 +101,8 @@ static void lists_grow_and_a_stronger_origin_replaces_them(void **state)
 {
     (void)state;
     const char *const *item;
-    assert_int_equal(sb_config_parse(config, "source = a\nsource = b\n", "f"), SB_OK);
+    assert_int_equal(sb_config_parse(config, "source = a\nsource = b\n", "f"),
+                     SB_OK);
     assert_int_equal(sb_config_list(config, "source", &item), 2);
     assert_string_equal(item[1], "b");
     assert_int_equal(args(A, 2, "--source", "c"), SB_OK);
@@ -116,8 +123,9 @@ static void the_effective_configuration_reads_back_the_same(void **state)
     (void)state;
     assert_int_equal(args(A, 2, "--source", "text:*.txt"), SB_OK);
     char *text = sb_config_effective(config, A);
-    assert_string_equal(text, "steps = 10\nrate = 0.5\npack = false\n"
-                              "source = text:*.txt\nrun = run\n");
+    assert_string_equal(text,
+                        "steps = 10\nrate = 0.5\npack = false\n"
+                        "source = text:*.txt\nrun = run\n");
     sb_config *again;
     assert_int_equal(sb_config_open(table, 6, &again), SB_OK);
     assert_int_equal(sb_config_parse(again, text, "used"), SB_OK);
@@ -137,6 +145,50 @@ static void a_broken_file_names_its_line(void **state)
     assert_int_equal(sb_config_file(config, "/no/such/file"), SB_ENOENT);
 }
 
+static void a_file_has_comments_and_lines_of_any_length(void **state)
+{
+    (void)state;
+    char text[1200];
+    snprintf(text, sizeof text,
+             "\xef\xbb\xbf# c\r\n  steps = 7 # c\r\n\n;c\nsource = a#b\n"
+             "source = %0900d ; c\nrun=x",
+             1);
+    assert_int_equal(sb_config_parse(config, text, "f.conf"), SB_OK);
+    assert_int_equal(sb_config_int(config, "steps"), 7);
+    const char *const *item;
+    assert_int_equal(sb_config_list(config, "source", &item), 2);
+    assert_string_equal(item[0], "a#b");
+    assert_int_equal(strlen(item[1]), 900);
+    assert_string_equal(sb_config_text(config, "run"), "x");
+}
+
+static void an_indented_line_is_an_option_of_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(sb_config_parse(config, "run = x\n  steps = 8\n", "f"),
+                     SB_OK);
+    assert_string_equal(sb_config_text(config, "run"), "x");
+    assert_int_equal(sb_config_int(config, "steps"), 8);
+}
+
+static void the_first_wrong_line_is_the_one_that_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(sb_config_parse(config, "what\nsteps = x\n", "f.conf"),
+                     SB_EINVAL);
+    assert_string_equal(sb_error_last()->text,
+                        "f.conf line 1: 'name = value' expected");
+}
+
+static void texts_are_one_line_and_not_empty(void **state)
+{
+    (void)state;
+    assert_int_equal(args(A, 2, "--run", ""), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--run", "a\nb"), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--source", "a\tb"), SB_EINVAL);
+    assert_int_equal(sb_config_parse(config, "run =\n", "f"), SB_EINVAL);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_config, close_config)
 
 int main(void)
@@ -150,6 +202,10 @@ int main(void)
         TEST(plain_words_are_collected),
         TEST(the_effective_configuration_reads_back_the_same),
         TEST(a_broken_file_names_its_line),
+        TEST(a_file_has_comments_and_lines_of_any_length),
+        TEST(an_indented_line_is_an_option_of_its_own),
+        TEST(the_first_wrong_line_is_the_one_that_is_told),
+        TEST(texts_are_one_line_and_not_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

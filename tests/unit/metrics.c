@@ -132,6 +132,22 @@ static void a_write_that_fails_is_reported_by_close(void **state)
     assert_int_equal(bytes, 60);
 }
 
+static void a_step_has_a_value_or_not(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"loss"};
+    const double value[] = {1};
+    sb_metrics *m;
+    assert_int_equal(sb_metrics_open(comm, dir, 0, &m), SB_OK);
+    sb_metrics_line(m, 3, name, value, 1);
+    sb_metrics_line(m, 30, NULL, NULL, 0);
+    assert_int_equal(sb_metrics_close(m), SB_OK);
+    assert_true(sb_metrics_has(dir, "loss", 3));
+    assert_false(sb_metrics_has(dir, "loss", 30));
+    assert_false(sb_metrics_has(dir, "oss", 3));
+    assert_false(sb_metrics_has("/no/such/folder", "loss", 3));
+}
+
 static void nothing_is_fine_to_close(void **state)
 {
     (void)state;
@@ -147,6 +163,7 @@ int main(int argc, char **argv)
         T(on_resume_later_lines_are_cut_off),
         T(a_torn_line_and_what_follows_is_cut_off),
         T(a_write_that_fails_is_reported_by_close),
+        T(a_step_has_a_value_or_not),
         T(nothing_is_fine_to_close),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,26 @@ static void only_special_tokens_is_an_error(void **state)
     assert_int_equal(sb_sampler_open(none, V, special, 0, 0.75, &s), SB_EINVAL);
 }
 
+static void expected_updates_add_up_to_the_dot_products_of_a_pair(void **state)
+{
+    (void)state;
+    const uint64_t counts[8] = {5, 9, 0, 7, 7, 1000, 10, 1};
+    const sb_special_ids special = {0, 1, 2, 3, 4};
+    float in[8], out[8];
+    double sum_in = 0, sum_out = 0;
+    sb_sampler s;
+    assert_int_equal(sb_sampler_open(counts, 8, special, 0.1, 0.75, &s), SB_OK);
+    sb_sampler_updates(&s, counts, 8, 0.75, 5, in, out);
+    for (int v = 0; v < 8; v++) {
+        if (v < 5) assert_true(in[v] == 0 && out[v] == 0);
+        sum_in += (double)in[v];
+        sum_out += (double)out[v];
+    }
+    assert_true(fabs(sum_in - 6) < 1e-5 && fabs(sum_out - 6) < 1e-5);
+    assert_true(in[5] > in[6] && in[6] > in[7] && out[5] > out[6]);
+    sb_sampler_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +185,8 @@ int main(void)
         cmocka_unit_test(the_alias_table_is_exact_for_many_pieces),
         cmocka_unit_test(a_block_names_its_numbers),
         cmocka_unit_test(only_special_tokens_is_an_error),
+        cmocka_unit_test(
+            expected_updates_add_up_to_the_dot_products_of_a_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

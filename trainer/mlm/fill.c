@@ -29,7 +29,8 @@ struct sb_filler {
     float *logits;    /* own rows   */
 };
 
-/* ---- shape from the tensors ------------------------------------------------------- */
+/* ---- shape from the tensors
+ * ------------------------------------------------------- */
 
 static sb_status dims(sb_ckpt *c, const char *name, sb_tensor *out)
 {
@@ -43,7 +44,8 @@ static sb_status read_shape(sb_ckpt *c, uint32_t heads, sb_mlm_shape *out)
 {
     sb_tensor table, position, ffn;
     SB_TRY(dims(c, SB_TABLE_NAME, &table));
-    SB_TRY(dims(c, "distilbert.embeddings.position_embeddings.weight", &position));
+    SB_TRY(
+        dims(c, "distilbert.embeddings.position_embeddings.weight", &position));
     SB_TRY(dims(c, "distilbert.transformer.layer.0.ffn.lin1.weight", &ffn));
     uint32_t layers = 0;
     for (size_t i = 0; i < sb_ckpt_tensors(c); i++) {
@@ -66,14 +68,19 @@ static sb_status read_shape(sb_ckpt *c, uint32_t heads, sb_mlm_shape *out)
     return SB_OK;
 }
 
-/* ---- open --------------------------------------------------------------------------- */
+/* ---- open
+ * ---------------------------------------------------------------------------
+ */
 
 static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab,
                             uint32_t heads)
 {
     sb_mlm_shape shape;
-    SB_REQUIRE(sb_ckpt_get_meta(ckpt)->vocab_hash == sb_vocab_hash(vocab),
-               SB_EINVAL, "the checkpoint was made with another vocabulary");
+    if (sb_ckpt_get_meta(ckpt)->vocab_hash != sb_vocab_hash(vocab)) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the checkpoint was made with another vocabulary");
+        return sb_hint("use the run folder's own vocabulary");
+    }
     SB_TRY(read_shape(ckpt, heads, &shape));
     SB_TRY(sb_layout_open(&shape, &f->layout));
     f->special = sb_vocab_special(vocab);
@@ -94,10 +101,11 @@ sb_status sb_filler_open(sb_comm *c, sb_ckpt *ckpt, const sb_vocab *vocab,
     }
     SB_GOTO(st, sb_agree(c, st), failed);
     SB_GOTO(st,
-            sb_table_open(c, f->layout.shape.vocab, BLOCK, f->layout.shape.dim, 0,
-                          &f->table),
+            sb_table_open(c, f->layout.shape.vocab, BLOCK, f->layout.shape.dim,
+                          0, &f->table),
             failed);
-    SB_GOTO(st, sb_mlm_load_weights(c, ckpt, &f->layout, f->w, f->table), failed);
+    SB_GOTO(st, sb_mlm_load_weights(c, ckpt, &f->layout, f->w, f->table),
+            failed);
     const sb_table *t = f->table;
     st = sb_alloc(t->last - t->first, sizeof(float), "logits", &f->logits);
     if (st == SB_OK) st = sb_alloc(t->blocks, sizeof(float), "logits", &f->max);
@@ -118,11 +126,14 @@ void sb_filler_close(sb_filler *f)
     sb_batch_close(&f->batch);
     sb_layout_close(&f->layout);
     void *owned[] = {f->w, f->max, f->sum, f->logits};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) sb_free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     sb_free(f);
 }
 
-/* ---- fill --------------------------------------------------------------------------- */
+/* ---- fill
+ * ---------------------------------------------------------------------------
+ */
 
 /* The sentence as a batch of one sequence whose masked positions are scored. */
 static sb_status load_batch(sb_filler *f, const uint32_t *ids, size_t n,
@@ -154,12 +165,14 @@ static sb_status load_batch(sb_filler *f, const uint32_t *ids, size_t n,
 static void best_rows(const sb_filler *f, size_t k, sb_guess *best)
 {
     const sb_table *t = f->table;
-    for (size_t i = 0; i < k; i++) best[i] = (sb_guess){SB_NO_ID, -INFINITY};
+    for (size_t i = 0; i < k; i++)
+        best[i] = (sb_guess){SB_NO_ID, -INFINITY};
     for (size_t r = 0; r < (size_t)(t->last - t->first); r++) {
         float x = f->logits[r];
         if (!(x > best[k - 1].probability)) continue; /* ties: the lower id */
         size_t at = k - 1;
-        for (; at > 0 && x > best[at - 1].probability; at--) best[at] = best[at - 1];
+        for (; at > 0 && x > best[at - 1].probability; at--)
+            best[at] = best[at - 1];
         best[at] = (sb_guess){(uint32_t)(t->first + r), x};
     }
 }
@@ -182,8 +195,8 @@ static float score(sb_filler *f, const float *z, size_t *cut)
     for (uint64_t b = t->first_block; b < t->last_block; b++) {
         size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
         size_t W = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at;
-        sb_linear_forward(f->logits + at, z, t->rows + at * t->dim, t->bias + at, 1,
-                          t->dim, W);
+        sb_linear_forward(f->logits + at, z, t->rows + at * t->dim,
+                          t->bias + at, 1, t->dim, W);
         sb_xent_block(f->max + b, f->sum + b, f->logits + at, 1, W);
     }
     for (int r = 0; r <= size; r++)

@@ -49,16 +49,17 @@ static sb_status evaluate(run *r, double *loss_out)
     r->report.random = e.random;
     *loss_out = e.loss;
     sb_log(SB_LOG_INFO,
-           "held-out loss %.4f after %" PRIu64
-           " steps (%" PRIu64 " masked tokens of %" PRIu64
+           "held-out loss %.4f after %" PRIu64 " steps (%" PRIu64
+           " masked tokens of %" PRIu64
            " documents; unigram %.4f, random %.4f)",
            e.loss, r->step, e.masked, e.documents, e.unigram, e.random);
     return SB_OK;
 }
 
-static void record(run *r, const sb_wave *w, double loss, double norm, double lr)
+static void record(run *r, const sb_wave *w, double loss, double norm,
+                   double lr)
 {
-    static const char *const name[] = {"loss", "lr", "grad_norm",
+    static const char *const name[] = {"loss",         "lr",     "grad_norm",
                                        "tokens_per_s", "masked", "waiting"};
     double now = sb_now(), waited = sb_comm_seconds(r->m->comm);
     double dt = now - r->shown_at;
@@ -79,9 +80,10 @@ static void record(run *r, const sb_wave *w, double loss, double norm, double lr
 static sb_status diverged(run *r, sb_status st)
 {
     if (st != SB_ENAN) return st;
-    return sb_hint("a lower --lr or a longer --warmup; the last good state is "
-                   "step %" PRIu64 " in %s",
-                   r->saved, r->o->dir);
+    return sb_hint(
+        "a lower --lr or a longer --warmup; the last good state is "
+        "step %" PRIu64 " in %s",
+        r->saved, r->o->dir);
 }
 
 /* One update, or *stop_out = 1 and none. */
@@ -89,15 +91,16 @@ static sb_status step(run *r, int *stop_out)
 {
     const sb_mlm_options *o = r->o;
     sb_wave w;
-    SB_TRY(sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, r->step * o->batch, 0, &w));
+    SB_TRY(sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, r->step * o->batch, 0,
+                          &w));
     *stop_out = w.stop;
     if (w.stop) return SB_OK;
     double lr = sb_schedule_at(&o->schedule, r->step), norm = 0;
     double loss = w.masked ? w.loss_sum / (double)w.masked : 0;
     SB_TRY(sb_mlm_backward(r->m, &w));
-    SB_TRY(diverged(r, sb_optimiser_step(&r->m->optimiser, r->m->grads, &o->adam,
-                                         lr, r->step + 1, r->m->pool, r->m->w,
-                                         &norm)));
+    SB_TRY(diverged(r, sb_optimiser_step(&r->m->optimiser, r->m->grads,
+                                         &o->adam, lr, r->step + 1, r->m->pool,
+                                         r->m->w, &norm)));
     r->step++;
     r->report.tokens += w.tokens;
     if (r->report.steps++ == 0) r->report.loss_first = loss;
@@ -129,7 +132,8 @@ static sb_status loop(run *r)
     r->report.seconds = sb_now() - start;
     r->report.waited = sb_comm_seconds(r->m->comm) - waited;
     sb_progress_end(&r->progress,
-                    "%" PRIu64 " steps, loss %.4f, %.0f tokens/s, waiting %.0f %%",
+                    "%" PRIu64
+                    " steps, loss %.4f, %.0f tokens/s, waiting %.0f %%",
                     r->report.steps, r->report.loss_last,
                     (double)r->report.tokens / r->report.seconds,
                     100 * r->report.waited / r->report.seconds);
@@ -139,6 +143,18 @@ static sb_status loop(run *r)
             o->dir);
 }
 
+/* A run may be killed between its last checkpoint and its last evaluation. */
+static int is_finished(const run *r)
+{
+    const sb_mlm_options *o = r->o;
+    uint64_t told = 0;
+    if (r->step < o->schedule.steps) return 0;
+    if (sb_comm_rank(r->m->comm) == 0)
+        told = (uint64_t)sb_metrics_has(o->dir, "heldout_loss", r->step);
+    sb_comm_bcast(r->m->comm, &told, sizeof told, 0);
+    return told != 0;
+}
+
 static sb_status train(run *r)
 {
     const sb_mlm_options *o = r->o;
@@ -146,15 +162,15 @@ static sb_status train(run *r)
     SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &found));
     r->saved = r->step;
     if (found)
-        sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64, r->step,
-               o->schedule.steps);
+        sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64,
+               r->step, o->schedule.steps);
     else
         SB_TRY(sb_mlm_init(r->m, r->vocab, sb_corpus_counts(r->train)));
-    if (found && r->step >= o->schedule.steps) return SB_OK;
-    SB_TRY(sb_agree(r->m->comm, sb_metrics_open(r->m->comm, o->dir, r->step,
-                                                &r->metrics)));
-    if (!found) SB_TRY(evaluate(r, &r->report.heldout_before));
-    SB_TRY(loop(r));
+    if (is_finished(r)) return SB_OK;
+    SB_TRY(sb_agree(r->m->comm,
+                    sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics)));
+    if (r->step == 0) SB_TRY(evaluate(r, &r->report.heldout_before));
+    if (r->step < o->schedule.steps) SB_TRY(loop(r));
     if (r->step >= o->schedule.steps)
         SB_TRY(evaluate(r, &r->report.heldout_after));
     return SB_OK;
@@ -171,7 +187,8 @@ static sb_status check_corpus(const run *r)
     }
     if (n < o->batch) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                "the corpus holds %" PRIu64 " documents, fewer than one batch of "
+                "the corpus holds %" PRIu64
+                " documents, fewer than one batch of "
                 "%u",
                 n, o->batch);
         return sb_hint("ingest more text, or lower --batch");

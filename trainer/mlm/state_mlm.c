@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "comm/agree.h"
@@ -17,7 +18,8 @@
 /* Rows of the token table are named behind the flat vector's parameters. */
 enum { INIT_TABLE = 1 << 20 };
 
-/* ---- initial weights -------------------------------------------------------------- */
+/* ---- initial weights
+ * -------------------------------------------------------------- */
 
 static sb_tensor table_tensor(const sb_mlm_shape *s, const char *name)
 {
@@ -50,7 +52,8 @@ static sb_status word2vec_deviation(sb_mlm *m, const sb_vocab *vocab,
     double *square;
     size_t *cut = NULL;
     sb_status st = sb_alloc(t->blocks, sizeof *square, "row norms", &square);
-    if (st == SB_OK) st = sb_alloc((size_t)size + 1, sizeof *cut, "row norms", &cut);
+    if (st == SB_OK)
+        st = sb_alloc((size_t)size + 1, sizeof *cut, "row norms", &cut);
     SB_TRY(sb_agree(m->comm, st));
     uint64_t n = 0;
     for (uint64_t row = 0; row < t->vocab; row++)
@@ -63,10 +66,28 @@ static sb_status word2vec_deviation(sb_mlm *m, const sb_vocab *vocab,
         cut[r] = (size_t)sb_share(t->blocks, r, size) * sizeof *square;
     sb_comm_gather_cut(m->comm, square, cut);
     double sum = 0;
-    for (uint64_t b = 0; b < t->blocks; b++) sum += square[b];
+    for (uint64_t b = 0; b < t->blocks; b++)
+        sum += square[b];
     sb_free(square);
     sb_free(cut);
     *out = n ? sqrt(sum / ((double)n * (double)t->dim)) : 0;
+    return SB_OK;
+}
+
+/* The checkpoint has this tensor, of this shape: else the options do not fit
+ * it. */
+static sb_status check_tensor(const sb_ckpt *c, const sb_tensor *want)
+{
+    size_t i;
+    if (sb_ckpt_find(c, want->name, &i) != SB_OK)
+        SB_FAIL(SB_EINVAL, "the checkpoint holds no '%s'", want->name);
+    const sb_tensor *t = sb_ckpt_tensor(c, i);
+    for (uint32_t d = 0; d < want->ndim; d++)
+        SB_REQUIRE(
+            t->ndim == want->ndim && t->dim[d] == want->dim[d], SB_EINVAL,
+            "the checkpoint's '%s' is %" PRIu64 " wide where %" PRIu64
+            " is asked for",
+            t->name, t->dim[t->ndim == want->ndim ? d : 0], want->dim[d]);
     return SB_OK;
 }
 
@@ -78,8 +99,9 @@ static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
     if (!ckpt) {
         sb_fail(SB_ENOENT, __FILE__, __LINE__, "no word2vec checkpoint in '%s'",
                 m->o->init_dir);
-        return sb_hint("run `shardbert word2vec` first, or start from random "
-                       "rows with --init none");
+        return sb_hint(
+            "run `shardbert word2vec` first, or start from random "
+            "rows with --init none");
     }
     const sb_ckpt_meta *meta = sb_ckpt_get_meta(ckpt);
     sb_tensor t = table_tensor(&m->o->shape, SB_W2V_INPUT);
@@ -89,11 +111,16 @@ static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
                      "the word2vec checkpoint in '%s' was trained with another "
                      "vocabulary",
                      m->o->init_dir);
-    else
-        st = sb_ckpt_get(ckpt, &t, m->table->first * D,
-                         (m->table->last - m->table->first) * D, m->table->rows);
+    else if ((st = check_tensor(ckpt, &t)) == SB_OK)
+        st =
+            sb_ckpt_get(ckpt, &t, m->table->first * D,
+                        (m->table->last - m->table->first) * D, m->table->rows);
     sb_ckpt_close(ckpt);
-    return sb_agree(m->comm, st);
+    st = sb_agree(m->comm, st);
+    if (st != SB_EINVAL) return st;
+    return sb_hint(
+        "--init names a word2vec folder of the same vocabulary and "
+        "--dim");
 }
 
 static void init_rows(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts,
@@ -113,7 +140,8 @@ static void init_rows(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts,
             sb_rng_normal(key, INIT_TABLE, row * t->dim, x, t->dim,
                           m->o->init_range);
         else
-            for (size_t i = 0; i < t->dim; i++) x[i] *= scale;
+            for (size_t i = 0; i < t->dim; i++)
+                x[i] *= scale;
     }
 }
 
@@ -122,10 +150,10 @@ static void init_bias(sb_mlm *m, const uint64_t *counts)
 {
     sb_table *t = m->table;
     double total = (double)t->vocab;
-    for (uint64_t row = 0; row < t->vocab; row++) total += (double)counts[row];
+    for (uint64_t row = 0; row < t->vocab; row++)
+        total += (double)counts[row];
     for (uint64_t row = t->first; row < t->last; row++)
-        t->bias[row - t->first] =
-            (float)log(((double)counts[row] + 1) / total);
+        t->bias[row - t->first] = (float)log(((double)counts[row] + 1) / total);
 }
 
 sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts)
@@ -145,7 +173,8 @@ sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts)
     return SB_OK;
 }
 
-/* ---- the table of tensors ------------------------------------------------------------ */
+/* ---- the table of tensors
+ * ------------------------------------------------------------ */
 
 typedef struct tensors {
     sb_tensor *table;
@@ -174,7 +203,8 @@ static sb_status describe(sb_mlm *m, tensors *out)
     size_t n = 3 * (l->params + 2);
     tensors t = {0};
     SB_TRY(sb_alloc(n, sizeof *t.table, "checkpoint's tensors", &t.table));
-    sb_status st = sb_alloc(n, sizeof *t.piece, "checkpoint's tensors", &t.piece);
+    sb_status st =
+        sb_alloc(n, sizeof *t.piece, "checkpoint's tensors", &t.piece);
     if (st != SB_OK) {
         sb_free(t.table);
         return st;
@@ -213,14 +243,16 @@ sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step)
     /* Only read by the writer. */
     meta.config = (char *)(uintptr_t)m->o->config;
     sb_state_build(meta.build);
-    sb_status st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n, t.piece,
-                                 t.pieces, m->o->keep);
+    sb_status st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n,
+                                 t.piece, t.pieces, m->o->keep);
     sb_free(t.table);
     sb_free(t.piece);
     return st;
 }
 
-/* ---- load ------------------------------------------------------------------------------ */
+/* ---- load
+ * ------------------------------------------------------------------------------
+ */
 
 static sb_status get(sb_ckpt *c, const sb_tensor *base, const char *prefix,
                      uint64_t first, uint64_t n, float *data)
@@ -235,8 +267,8 @@ static sb_status get_rows(sb_ckpt *c, const sb_layout *l, const sb_table *k,
 {
     sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
     sb_tensor thin = bias_tensor(&l->shape, SB_BIAS_NAME);
-    SB_TRY(get(c, &wide, prefix, k->first * k->dim, (k->last - k->first) * k->dim,
-               rows));
+    SB_TRY(get(c, &wide, prefix, k->first * k->dim,
+               (k->last - k->first) * k->dim, rows));
     return get(c, &thin, prefix, k->first, k->last - k->first, bias);
 }
 
@@ -264,6 +296,30 @@ static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
     return get_rows(c, &m->layout, m->table, prefix, rows, bias);
 }
 
+/* What no tensor's shape tells stands in the configuration. */
+static unsigned long heads_of(const char *config)
+{
+    const char *at = config ? strstr(config, "\nheads = ") : NULL;
+    return at ? strtoul(at + strlen("\nheads = "), NULL, 10) : 0;
+}
+
+static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
+{
+    const sb_layout *l = &m->layout;
+    sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
+    SB_TRY(check_tensor(c, &wide));
+    for (size_t i = 0; i < l->params; i++)
+        SB_TRY(check_tensor(c, &l->param[i].tensor));
+    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2), SB_EINVAL,
+               "the checkpoint has more layers than the %u asked for",
+               l->shape.layers);
+    unsigned long heads = heads_of(sb_ckpt_get_meta(c)->config);
+    SB_REQUIRE(!heads || heads == l->shape.heads, SB_EINVAL,
+               "the checkpoint was trained with %lu heads, %u are asked for",
+               heads, l->shape.heads);
+    return SB_OK;
+}
+
 static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
 {
     const sb_ckpt_meta *meta = sb_ckpt_get_meta(c);
@@ -282,6 +338,11 @@ static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
                 m->o->dir);
         return sb_hint("its configuration: shardbert inspect %s", m->o->dir);
     }
+    if (check_shape(m, c) != SB_OK)
+        return sb_hint(
+            "go on with its own options (shardbert inspect %.100s), "
+            "or use another --run",
+            m->o->dir);
     sb_optimiser *o = &m->optimiser;
     sb_table *k = m->table;
     SB_TRY(get_weights(c, &m->layout, m->w, k));

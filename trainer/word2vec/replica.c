@@ -6,6 +6,7 @@
  * bits[(2 q + t) words + w]. */
 #include "trainer/word2vec/replica.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "comm/base/mem.h"
@@ -14,9 +15,15 @@
 
 enum { PANEL_BYTES = 8 << 20 };
 
+/* The mean of sigmoid' |row|^2 over the rows that an update meets: rows grow to
+ * lengths of 3 to 4, most dot products are well below 0. */
+static const double curvature = 1.0;
+
 struct sb_replica {
     sb_w2v_tables tables;
     float *base[2];
+    const float *updates[2]; /* expected per pair and row, or NULL */
+    double pull;             /* pairs x alpha x curvature of this round */
     uint64_t *bits;          /* [size][2][words] touched rows of every rank */
     uint64_t *mine;          /* [2][words] */
     uint64_t *any;           /* [panel] by anybody */
@@ -214,24 +221,30 @@ static const uint64_t *bits_of(const sb_replica *r, int rank, int t)
     return r->bits + (2 * (size_t)rank + (size_t)t) * r->words;
 }
 
-/* sum <- what the ranks did to one row, damped (replica.h). from[q] points to
- * rank q's next row. With one rank's change alone both lengths have the same
- * bits, and nothing is damped. */
+/* The weight of a sum over q ranks (replica.h). */
+static double weight(const sb_replica *r, int t, size_t row, int q)
+{
+    if (q < 2) return 1;
+    if (!r->updates[t]) return 1.0 / q;
+    double c = r->pull * (double)r->updates[t][row];
+    return c > 1e-9 ? expm1(-q * c) / (q * expm1(-c)) : 1;
+}
+
+/* sum <- what the ranks did to one row. from[q] points to rank q's next row. */
 static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
 {
     size_t D = r->tables.D;
-    double squares = 0;
+    int n = 0;
     memset(sum, 0, D * sizeof *sum);
     for (int q = 0; q < r->size; q++) {
         if (!(bits_of(r, q, t)[row / 64] >> row % 64 & 1)) continue;
         sb_add(sum, r->from[q], D);
-        squares += sb_sum_squares(r->from[q], D);
         r->from[q] += D;
+        n++;
     }
-    double length = sb_sum_squares(sum, D);
-    double share = length > squares ? squares / length : 1;
+    float w = (float)weight(r, t, row, n);
     for (size_t i = 0; i < D; i++)
-        sum[i] *= (float)share;
+        sum[i] *= w;
 }
 
 /* The new rows of this rank's words [begin, end), touched by anybody, into
@@ -286,9 +299,16 @@ static void combine_panel(sb_comm *c, sb_replica *r, int t, size_t first,
     each_row(r, t, r->any, first, first, last, r->out, take_new);
 }
 
-void sb_replica_combine(sb_comm *c, sb_replica *r)
+void sb_replica_expect(sb_replica *r, const float *in, const float *out)
+{
+    r->updates[0] = in;
+    r->updates[1] = out;
+}
+
+void sb_replica_combine(sb_comm *c, sb_replica *r, double pairs, double alpha)
 {
     if (r->size == 1) return;
+    r->pull = pairs * alpha * curvature;
     share_touched(c, r);
     for (int t = 0; t < 2; t++)
         for (size_t w = 0; w < r->words; w += r->panel)

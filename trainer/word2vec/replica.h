@@ -4,28 +4,21 @@
  * Invariant: outside a round all ranks' tables are equal, bit for bit. During
  * a round every rank changes its own; `base` keeps what they were. At the end,
  * for each row that anybody touched, with d_r = mine - base of rank r,
- *   S = d_0 + d_1 + ...  in rank order
- *   new = base + w S,    w = min(1, sum |d_r|^2 / |S|^2)
+ *   S = d_0 + d_1 + ...  in rank order, over the q ranks that changed it
+ *   new = base + w S,    w = (1 - exp(-q c)) / (q (1 - exp(-c)))
  *
- * Why w. Changes that have nothing to do with each other (rare rows: a step or
- * two each, in their own directions) are orthogonal, so |S|^2 = sum |d_r|^2,
- * w = 1, and they add up: the learning rate of a sequential run. Changes that
- * are all the same (frequent rows, which every rank takes to the same place
- * within a round) have |S|^2 = P sum |d_r|^2, w = 1 / P: they are averaged.
- * The plain sum overshoots those P-fold and diverges; the plain average throws
- * away most of what was learnt about the others. One trial, one seed: 19.5 M
- * words of English, 8000 words, dim 128, one epoch, blocks of 32,000 words;
- * loss of the last interval, % of 2129 analogies (half of those askable):
- *   alpha 0.025  1 rank 2.310 27.9 | 4 ranks: sum 438 0.8, average 2.458 3.1,
- *                model combiner (Gill et al. 2019, first try) 2.400 14.6,
- *                this 2.388 16.9 | 8 ranks: sum NaN, this 2.477 12.8
- *   alpha 0.05   1 rank 2.327 38.1 | this: 2 ranks 2.316 32.7, 4 ranks 2.331
- *                29.4
- *   alpha 0.1    this: 4 ranks 2.333 30.2 (1 rank not run)
- * So this does not diverge, but more ranks still cost quality at each rate that
- * was run on both; only this was run at other rates than 0.025. Shorter rounds
- * (8000 words) did not help. Still to be measured: each way at its own best
- * rate, several seeds, weights from update counts, w per direction of a row.
+ * Why w. An update pulls a row towards where its neighbours want it by a
+ * share alpha * curvature of the way; a round's k updates by 1 - exp(-c),
+ * c = k alpha curvature. Had the q ranks worked one after the other, the row
+ * would have come 1 - exp(-q c) of the way, while the sum of their changes is
+ * q (1 - exp(-c)): w is the quotient. Rare rows (c near 0) add up, w = 1, the
+ * learning rate of a sequential run; frequent rows, which every rank takes to
+ * the same place within a round, are averaged, w = 1 / q. The plain sum
+ * overshoots the latter and diverges from 3 or 4 ranks on; the plain average
+ * throws away most of what was learnt about the others. k is the expected
+ * number of updates (sb_sampler_updates), so w needs no message and no counter.
+ * The curvature, the mean of sigmoid' |other row|^2, is taken as one constant;
+ * docs/word2vec.md has what was measured.
  *
  * How: one gather of touched-row bitmaps tells everybody who changed what, so
  * no sizes need to be sent. Then, panel by panel (a range of rows of at most
@@ -62,7 +55,13 @@ const sb_w2v_tables *sb_replica_tables(const sb_replica *r);
 void sb_replica_init(sb_replica *r, uint64_t seed);
 /* The tables are now what all ranks start from. Local. */
 void sb_replica_begin(sb_replica *r);
-/* End of a round: make the tables equal again. Collective. */
-void sb_replica_combine(sb_comm *c, sb_replica *r);
+/* Expected updates per pair of every row (sb_sampler_updates), [V] each;
+ * borrowed. Without them w = 1 / q. Local. */
+void sb_replica_expect(sb_replica *r, const float *in, const float *out);
+
+/* End of a round in which each rank trained about `pairs` pairs at learning
+ * rate `alpha`: make the tables equal again. Arguments equal on all ranks.
+ * Collective. */
+void sb_replica_combine(sb_comm *c, sb_replica *r, double pairs, double alpha);
 
 #endif

@@ -129,3 +129,22 @@ void sb_sampler_close(sb_sampler *s)
     sb_free(s->alias);
     *s = (sb_sampler){0};
 }
+
+void sb_sampler_updates(const sb_sampler *s, const uint64_t *counts, uint32_t V,
+                        double power, uint32_t negative, float *in, float *out)
+{
+    double words = 0, noise = 0;
+    for (uint32_t v = 0; v < V; v++) {
+        if (s->keep[v] == 0 || counts[v] == 0) continue;
+        words += (double)counts[v] * (double)s->keep[v];
+        noise += pow((double)counts[v], power);
+    }
+    for (uint32_t v = 0; v < V; v++) {
+        in[v] = out[v] = 0;
+        if (s->keep[v] == 0 || counts[v] == 0) continue;
+        double word = (double)counts[v] * (double)s->keep[v] / words;
+        double drawn = pow((double)counts[v], power) / noise;
+        in[v] = (float)(word * (1 + (double)negative));
+        out[v] = (float)(word + (double)negative * drawn);
+    }
+}

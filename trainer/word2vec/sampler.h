@@ -75,6 +75,12 @@ static inline int sb_sampler_keeps(const sb_sampler *s, uint32_t id,
     return (uint32_t)(sb_fast_rng_next(g) >> 32) < k;
 }
 
+/* How often rows are updated: in[v] and out[v] <- expected updates of input
+ * and output row v per trained pair, each dot product an update: 1 + negative
+ * for the word itself, 1 for the target and each negative. [V] each. */
+void sb_sampler_updates(const sb_sampler *s, const uint64_t *counts, uint32_t V,
+                        double power, uint32_t negative, float *in, float *out);
+
 /* A piece with probability proportional to count^power. */
 static inline uint32_t sb_sampler_noise(const sb_sampler *s, sb_fast_rng *g)
 {

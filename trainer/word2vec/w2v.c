@@ -47,6 +47,7 @@ typedef struct run {
     const sb_w2v_options *o;
     sb_sampler sampler;
     sb_replica *replica;
+    float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_pool *pool;
     sb_w2v_task *task; /* [threads] */
     sb_w2v_saved saved;
@@ -173,6 +174,11 @@ static sb_status open_memory(run *r, uint32_t V)
         if (n > longest) longest = n;
     }
     SB_TRY(sb_replica_open(r->c, V, o->dim, &r->replica));
+    SB_TRY(sb_alloc(2 * (size_t)V, sizeof *r->updates, "expected updates",
+                    &r->updates));
+    sb_sampler_updates(&r->sampler, sb_corpus_counts(r->corpus), V, o->power,
+                       o->negative, r->updates, r->updates + V);
+    sb_replica_expect(r->replica, r->updates, r->updates + V);
     SB_TRY(sb_pool_open(o->threads, &r->pool));
     SB_TRY(sb_alloc((size_t)o->threads, sizeof *r->task, "tasks", &r->task));
     for (int i = 0; i < o->threads; i++) {
@@ -208,6 +214,7 @@ static sb_status close_state(run *r)
     sb_free(r->task);
     sb_pool_close(r->pool);
     sb_replica_close(r->replica);
+    sb_free(r->updates);
     sb_sampler_close(&r->sampler);
     return sb_metrics_close(r->metrics);
 }
@@ -293,7 +300,9 @@ static sb_status one_round(run *r, int *stop_out, int *save_out)
     sb_comm_sum_f64(r->c, vote, VOTES);
     if (vote[VOTE_FAILED] > 0) return sb_agree(r->c, st);
 
-    sb_replica_combine(r->c, r->replica);
+    sb_replica_combine(r->c, r->replica,
+                       vote[VOTE_PAIRS] / sb_comm_size(r->c),
+                       (double)sb_w2v_rate_at(&r->rate, r->words));
     r->cursor = last;
     r->words += words;
     r->line.loss = before.loss + vote[VOTE_LOSS];
