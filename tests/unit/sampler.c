@@ -158,13 +158,13 @@ static void only_special_tokens_is_an_error(void **state)
 static void expected_updates_add_up_to_the_dot_products_of_a_pair(void **state)
 {
     (void)state;
-    const uint64_t counts[8] = {5, 9, 0, 7, 7, 1000, 10, 1};
-    const sb_special_ids special = {0, 1, 2, 3, 4};
+    const uint64_t occurs[8] = {5, 9, 0, 7, 7, 1000, 10, 1};
+    const sb_special_ids five = {0, 1, 2, 3, 4};
     float in[8], out[8];
     double sum_in = 0, sum_out = 0;
     sb_sampler s;
-    assert_int_equal(sb_sampler_open(counts, 8, special, 0.1, 0.75, &s), SB_OK);
-    sb_sampler_updates(&s, counts, 8, 0.75, 5, in, out);
+    assert_int_equal(sb_sampler_open(occurs, 8, five, 0.1, 0.75, &s), SB_OK);
+    sb_sampler_updates(&s, occurs, 8, 0.75, 5, in, out);
     for (int v = 0; v < 8; v++) {
         if (v < 5) assert_true(in[v] == 0 && out[v] == 0);
         sum_in += (double)in[v];
