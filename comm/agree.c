@@ -28,8 +28,9 @@ void sb_error_print(const sb_comm *c, const sb_error *e)
 {
     char who[96] = ""; /* a wrong option is wrong on every rank */
     if (c && c->size > 1 && e->code != SB_EINVAL)
-        snprintf(who, sizeof who, "rank %d (%s): ",
-                 e->rank >= 0 ? e->rank : c->rank, e->host[0] ? e->host : c->host);
+        snprintf(who, sizeof who,
+                 "rank %d (%s): ", e->rank >= 0 ? e->rank : c->rank,
+                 e->host[0] ? e->host : c->host);
     fprintf(stderr, "shardbert: error: %s%s (%s, %s:%d)\n", who, e->text,
             sb_status_name(e->code), e->file, e->line);
     if (e->hint[0]) fprintf(stderr, "shardbert: try: %s\n", e->hint);

@@ -35,7 +35,8 @@ sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out)
     SB_TRY(sb_alloc(1, sizeof *c, "communicator", &c));
     gethostname(c->host, sizeof c->host - 1);
     int given = 0;
-    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &given) != MPI_SUCCESS) {
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &given) !=
+        MPI_SUCCESS) {
         sb_free(c);
         SB_FAIL(SB_EMPI, "MPI does not start");
     }
@@ -105,14 +106,16 @@ void sb_comm_bcast(sb_comm *c, void *buf, size_t bytes, int root)
     c->seconds += sb_now() - t;
 }
 
-static void allreduce(sb_comm *c, void *x, size_t n, MPI_Datatype type, MPI_Op op)
+static void allreduce(sb_comm *c, void *x, size_t n, MPI_Datatype type,
+                      MPI_Op op)
 {
     double t = sb_now();
     char *p = x;
     size_t most = piece / 8 ? piece / 8 : 1;
     for (size_t k; n; n -= k, p += 8 * k) {
         k = n < most ? n : most;
-        sb_mpi_check(c, MPI_Allreduce(MPI_IN_PLACE, p, (int)k, type, op, c->all),
+        sb_mpi_check(c,
+                     MPI_Allreduce(MPI_IN_PLACE, p, (int)k, type, op, c->all),
                      "MPI_Allreduce");
         if (c->size > 1) c->sent += 8 * k;
     }
@@ -134,7 +137,7 @@ void sb_comm_sum_f64(sb_comm *c, double *x, size_t n)
     allreduce(c, x, n, MPI_DOUBLE, MPI_SUM);
 }
 
-/* ---- messages --------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------ */
 
 static MPI_Request *new_request(sb_comm *c)
 {
@@ -150,9 +153,9 @@ void sb_comm_send_begin(sb_comm *c, const void *buf, size_t bytes, int to)
     c->sent += bytes;
     for (size_t n; bytes; bytes -= n, p += n) {
         n = bytes < piece ? bytes : piece;
-        sb_mpi_check(c, MPI_Isend(p, (int)n, MPI_BYTE, to, 0, c->all,
-                                  new_request(c)),
-                     "MPI_Isend");
+        sb_mpi_check(
+            c, MPI_Isend(p, (int)n, MPI_BYTE, to, 0, c->all, new_request(c)),
+            "MPI_Isend");
     }
 }
 
@@ -161,9 +164,9 @@ void sb_comm_recv_begin(sb_comm *c, void *buf, size_t bytes, int from)
     char *p = buf;
     for (size_t n; bytes; bytes -= n, p += n) {
         n = bytes < piece ? bytes : piece;
-        sb_mpi_check(c, MPI_Irecv(p, (int)n, MPI_BYTE, from, 0, c->all,
-                                  new_request(c)),
-                     "MPI_Irecv");
+        sb_mpi_check(
+            c, MPI_Irecv(p, (int)n, MPI_BYTE, from, 0, c->all, new_request(c)),
+            "MPI_Irecv");
     }
 }
 
@@ -171,12 +174,13 @@ void sb_comm_wait_all(sb_comm *c)
 {
     double t = sb_now();
     for (size_t i = 0; i < c->requests; i++)
-        sb_mpi_check(c, MPI_Wait(&c->request[i], MPI_STATUS_IGNORE), "MPI_Wait");
+        sb_mpi_check(c, MPI_Wait(&c->request[i], MPI_STATUS_IGNORE),
+                     "MPI_Wait");
     c->requests = 0;
     c->seconds += sb_now() - t;
 }
 
-/* ---- gathers ---------------------------------------------------------------- */
+/* ---- gathers ------------------------------------------------------------- */
 
 /* Every rank passes its newest part to the right, size - 1 times. */
 static void ring(sb_comm *c, char *buf, const size_t *cut)
@@ -220,7 +224,8 @@ void sb_comm_gather_cut(sb_comm *c, void *buf, const size_t *cut)
 void sb_comm_gather(sb_comm *c, const void *send, size_t bytes, void *recv)
 {
     size_t *cut;
-    if (sb_alloc((size_t)c->size + 1, sizeof *cut, "gather offsets", &cut) != SB_OK)
+    if (sb_alloc((size_t)c->size + 1, sizeof *cut, "gather offsets", &cut) !=
+        SB_OK)
         sb_fatal(c);
     for (int r = 0; r <= c->size; r++) cut[r] = bytes * (size_t)r;
     memcpy((char *)recv + cut[c->rank], send, bytes);
@@ -228,7 +233,7 @@ void sb_comm_gather(sb_comm *c, const void *send, size_t bytes, void *recv)
     sb_free(cut);
 }
 
-/* ---- exchange --------------------------------------------------------------- */
+/* ---- exchange ------------------------------------------------------------ */
 
 void sb_comm_exchange_counts(sb_comm *c, const size_t *send_n, size_t *recv_n)
 {

@@ -21,20 +21,19 @@
 typedef struct sb_comm sb_comm;
 
 /* Start MPI (funneled threads). Call once, early in main. */
-SB_MUST_USE sb_status sb_comm_open(int *argc, char ***argv,
-                                   sb_comm **comm_out);
+SB_MUST_USE sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out);
 /* Wait for all ranks and stop MPI; frees c. */
 void sb_comm_close(sb_comm *c);
 
-int sb_comm_rank(const sb_comm *c);          /* local; 0 <= rank < size     */
-int sb_comm_size(const sb_comm *c);          /* local; >= 1                 */
-const char *sb_comm_host(const sb_comm *c);  /* local; this node's name     */
+int sb_comm_rank(const sb_comm *c);         /* local; 0 <= rank < size     */
+int sb_comm_size(const sb_comm *c);         /* local; >= 1                 */
+const char *sb_comm_host(const sb_comm *c); /* local; this node's name     */
 
 /* The first of the items [0, n) that `rank` of `size` owns when contiguous
  * ranges are dealt out evenly; rank == size gives n. Local. n < 2^53. */
 static inline uint64_t sb_share(uint64_t n, int rank, int size)
 {
-    return (uint64_t)((__extension__(unsigned __int128)n) * (unsigned)rank /
+    return (uint64_t)((__extension__(unsigned __int128) n) * (unsigned)rank /
                       (unsigned)size);
 }
 

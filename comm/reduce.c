@@ -76,7 +76,8 @@ static void bucket(sb_comm *c, const sb_tree *t, const size_t *cut, size_t from,
         }
         for (size_t i = 0; i < np; i++)
             if (p[i].rank == me)
-                sb_comm_send_begin(c, sb_tree_partial(t, p[i].k) + cut[r] + from,
+                sb_comm_send_begin(c,
+                                   sb_tree_partial(t, p[i].k) + cut[r] + from,
                                    n * sizeof(float), r);
     }
     for (size_t i = 0; i < np; i++) {
@@ -108,8 +109,10 @@ sb_status sb_reduce_scatter(sb_comm *c, const sb_tree *t, const size_t *cut,
     float *recv = NULL, *scratch = NULL;
     sb_status st;
     SB_GOTO(st, sb_alloc(np, sizeof *p, "partial sums", &p), agree);
-    SB_GOTO(st, sb_alloc(np * width, sizeof *recv, "partial sums", &recv), agree);
-    st = sb_alloc((height(leaves) + 1) * width, sizeof *scratch, "partial sums", &scratch);
+    SB_GOTO(st, sb_alloc(np * width, sizeof *recv, "partial sums", &recv),
+            agree);
+    st = sb_alloc((height(leaves) + 1) * width, sizeof *scratch, "partial sums",
+                  &scratch);
 agree:
     SB_GOTO(st, sb_agree(c, st), out);
     all_partials(size, leaves, p);

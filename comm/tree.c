@@ -16,7 +16,7 @@ typedef struct parked {
 
 struct sb_tree {
     uint64_t n, first, last;
-    unsigned height; /* the root's level */
+    unsigned height;  /* the root's level */
     size_t len, room; /* floats in use, floats a buffer holds */
     pthread_mutex_t lock;
     parked *parked;
@@ -122,8 +122,8 @@ sb_status sb_tree_leaf(sb_tree *t, float **leaf_out)
     if (t->nspare) {
         v = t->spare[--t->nspare];
     } else { /* room in both lists is made here, where failing is allowed */
-        st = sb_grow(&t->spare, &t->spare_cap, t->buffers + 1,
-                     sizeof *t->spare, "sum tree");
+        st = sb_grow(&t->spare, &t->spare_cap, t->buffers + 1, sizeof *t->spare,
+                     "sum tree");
         if (st == SB_OK)
             st = sb_grow(&t->parked, &t->parked_cap, t->buffers + 1,
                          sizeof *t->parked, "sum tree");

@@ -34,9 +34,8 @@ static int plain_name(const char *s)
     size_t n = strlen(s);
     if (n == 0 || n >= sizeof((sb_shard_entry *)0)->name || s[0] == '.')
         return 0;
-    return strspn(s,
-                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                  "0123456789._-") == n;
+    return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                     "0123456789._-") == n;
 }
 
 /* ---- writing the manifest ------------------------------------------------ */
@@ -192,8 +191,7 @@ static sb_status check_doubles(const sb_manifest *m)
 {
     const char **name;
     SB_TRY(sb_alloc(m->shards, sizeof *name, "shard names", &name));
-    for (size_t i = 0; i < m->shards; i++)
-        name[i] = m->shard[i].name;
+    for (size_t i = 0; i < m->shards; i++) name[i] = m->shard[i].name;
     qsort(name, m->shards, sizeof *name, by_name);
     sb_status st = SB_OK;
     for (size_t i = 1; i < m->shards && st == SB_OK; i++)
@@ -365,8 +363,7 @@ sb_status sb_corpus_open(const char *dir, sb_split split,
 void sb_corpus_close(sb_corpus *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->shards; i++)
-        sb_shard_close(c->shard[i]);
+    for (size_t i = 0; i < c->shards; i++) sb_shard_close(c->shard[i]);
     sb_free(c->shard);
     sb_free(c->shard_block);
     sb_free(c->block_doc);

@@ -34,7 +34,7 @@ typedef struct sb_manifest {
     uint64_t input_identity; /* sb_sources_identity */
     uint64_t text_bytes;     /* of the documents kept */
     uint64_t bad_documents;
-    char config[4096];       /* effective configuration of the ingest */
+    char config[4096]; /* effective configuration of the ingest */
     sb_shard_entry *shard;
     size_t shards;
 } sb_manifest;

@@ -67,9 +67,11 @@ SB_MUST_USE sb_status sb_shard_create(const char *path, uint64_t map_bytes,
                                       sb_shard_writer **writer_out);
 /* Append one block. SB_EINVAL: ends not rising, an id out of range, more than
  * SB_BLOCK_TOKENS_MAX tokens. SB_EIO / SB_ELIMIT (map full): say what to do. */
-SB_MUST_USE sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block);
+SB_MUST_USE sb_status sb_shard_append(sb_shard_writer *w,
+                                      const sb_block *block);
 /* Make the shard durable and visible, or drop it. Both free w. */
-SB_MUST_USE sb_status sb_shard_seal(sb_shard_writer *w, sb_shard_info *info_out);
+SB_MUST_USE sb_status sb_shard_seal(sb_shard_writer *w,
+                                    sb_shard_info *info_out);
 void sb_shard_abandon(sb_shard_writer *w); /* NULL is fine */
 
 /* Open a sealed shard; reads and checks its summary. `bytes_expected`: the

@@ -309,8 +309,7 @@ static int documents_end_sentences(const sb_block *b)
 {
     uint32_t s = 0;
     for (uint32_t d = 0; d < b->documents; d++) {
-        while (b->sent_end[s] < b->doc_end[d])
-            s++;
+        while (b->sent_end[s] < b->doc_end[d]) s++;
         if (b->sent_end[s] != b->doc_end[d]) return 0;
     }
     return 1;
@@ -360,9 +359,8 @@ sb_status sb_shard_read(sb_shard_reader *r, uint64_t i, sb_block *block_out)
         sb_status st = get(r, i, SB_BLOCK_MAGIC, what, &v, &bytes);
         if (st == SB_OK) st = check_block(r, i, v, bytes);
         if (st != SB_OK)
-            return sb_hint(
-                "delete the corpus and make it anew with `shardbert "
-                "ingest`");
+            return sb_hint("delete the corpus and make it anew with `shardbert "
+                           "ingest`");
         r->block[i] = v;
     }
     take_apart(r->block[i], &r->index[i], block_out);

@@ -60,9 +60,8 @@ static sb_status fail_lmdb(sb_shard_writer *w, int rc, const char *doing)
         sb_fail(SB_ELIMIT, __FILE__, __LINE__,
                 "shard '%s' is full after %llu blocks", w->tmp,
                 (unsigned long long)w->info.blocks);
-        return sb_hint(
-            "cut the input into smaller units, or let a shard grow "
-            "larger");
+        return sb_hint("cut the input into smaller units, or let a shard grow "
+                       "larger");
     }
     if (rc == ENOMEM)
         SB_FAIL(SB_ENOMEM, "out of memory: %s '%s'", doing, w->tmp);
@@ -183,8 +182,7 @@ static sb_status check_block(const sb_shard_writer *w, const sb_block *b)
     SB_TRY(check_ends(b->doc_end, b->documents, b->tokens, "document"));
     uint32_t s = 0;
     for (uint32_t d = 0; d < b->documents; d++) {
-        while (b->sent_end[s] < b->doc_end[d])
-            s++;
+        while (b->sent_end[s] < b->doc_end[d]) s++;
         SB_REQUIRE(b->sent_end[s] == b->doc_end[d], SB_EINVAL,
                    "document %u of a block ends inside of a sentence", d);
     }
@@ -249,8 +247,7 @@ sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
     w->info.tokens += block->tokens;
     w->info.sentences += block->sentences;
     w->info.documents += block->documents;
-    for (uint32_t i = 0; i < block->tokens; i++)
-        w->counts[block->ids[i]]++;
+    for (uint32_t i = 0; i < block->tokens; i++) w->counts[block->ids[i]]++;
     return w->pending >= COMMIT_BYTES ? commit(w) : SB_OK;
 }
 

@@ -115,9 +115,8 @@ static sb_status add_spec(sb_sources *s, const char *spec)
     if (strncmp(spec, kind, sizeof kind - 1) != 0) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__, "unknown kind of source: '%s'",
                 spec);
-        return sb_hint(
-            "a source is written KIND:GLOB, for example "
-            "'text:corpus/*.txt'; kinds: text");
+        return sb_hint("a source is written KIND:GLOB, for example "
+                       "'text:corpus/*.txt'; kinds: text");
     }
     return add_glob(s, spec + sizeof kind - 1);
 }
@@ -152,8 +151,7 @@ sb_status sb_sources_open(const char *const *specs, size_t n,
     SB_TRY(sb_alloc(1, sizeof *s, "sources", &s));
     s->unit_bytes = unit_bytes;
     s->documents = documents;
-    for (size_t i = 0; i < n; i++)
-        SB_GOTO(st, add_spec(s, specs[i]), out);
+    for (size_t i = 0; i < n; i++) SB_GOTO(st, add_spec(s, specs[i]), out);
     st = cut(s);
 out:
     if (st == SB_OK)
@@ -166,8 +164,7 @@ out:
 void sb_sources_close(sb_sources *s)
 {
     if (!s) return;
-    for (size_t i = 0; i < s->n_files; i++)
-        free(s->files[i].path);
+    for (size_t i = 0; i < s->n_files; i++) free(s->files[i].path);
     sb_free(s->files);
     sb_free(s->units);
     sb_free(s->file_of);

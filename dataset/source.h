@@ -58,12 +58,12 @@ SB_MUST_USE sb_status sb_sources_deal(const sb_sources *s, int size,
 typedef struct sb_document {
     const char *text; /* borrowed until the next call; no NUL inside */
     size_t bytes;
-    uint64_t offset;  /* of its first byte in the file */
+    uint64_t offset; /* of its first byte in the file */
 } sb_document;
 
 typedef struct sb_bad {
-    uint64_t count;      /* bad documents */
-    char first[256];     /* "file:offset: why" of the first, or "" */
+    uint64_t count;  /* bad documents */
+    char first[256]; /* "file:offset: why" of the first, or "" */
 } sb_bad;
 
 typedef struct sb_source sb_source;

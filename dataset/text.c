@@ -70,8 +70,7 @@ static size_t ascii_run(const unsigned char *p, size_t n)
         memcpy(&v, p + i, 8);
         if (v & 0x8080808080808080u) break;
     }
-    while (i < n && p[i] < 0x80)
-        i++;
+    while (i < n && p[i] < 0x80) i++;
     return i;
 }
 
@@ -360,8 +359,7 @@ size_t sb_next_word(const char *text, size_t n, size_t *at,
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t i = *at, k = 1;
-    while (i < n && kind_at(p + i, n - i, &k) == SPACE)
-        i++;
+    while (i < n && kind_at(p + i, n - i, &k) == SPACE) i++;
     size_t from = i;
     for (; i < n; i += k) {
         enum kind kind = kind_at(p + i, n - i, &k);

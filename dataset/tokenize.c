@@ -64,8 +64,7 @@ size_t sb_wordpiece(const sb_vocab *v, const char *word, size_t n,
         while (to > from) {
             id = sb_vocab_find(v, word + from, to - from, from > 0);
             if (id != SB_NO_ID) break;
-            do
-                to--;
+            do to--;
             while (to > from && ((unsigned char)word[to] >> 6) == 2);
         }
         if (id == SB_NO_ID || k == SB_WORD_CHARS) return 0;

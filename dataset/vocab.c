@@ -98,8 +98,7 @@ static sb_status check_piece(const char *p, size_t n, const char *name,
 static size_t count_lines(const char *text, size_t bytes)
 {
     size_t n = bytes && text[bytes - 1] != '\n';
-    for (size_t i = 0; i < bytes; i++)
-        n += text[i] == '\n';
+    for (size_t i = 0; i < bytes; i++) n += text[i] == '\n';
     return n;
 }
 
@@ -128,11 +127,9 @@ static sb_status split(sb_vocab *v, const char *text, size_t bytes,
 static sb_status file_pieces(sb_vocab *v, const char *name)
 {
     size_t cap = 64;
-    while (cap < 2 * (size_t)v->size)
-        cap *= 2;
+    while (cap < 2 * (size_t)v->size) cap *= 2;
     SB_TRY(sb_alloc(cap, sizeof *v->slots, "vocabulary", &v->slots));
-    for (size_t i = 0; i < cap; i++)
-        v->slots[i].id = SB_NO_ID;
+    for (size_t i = 0; i < cap; i++) v->slots[i].id = SB_NO_ID;
     v->mask = cap - 1;
     for (uint32_t id = 0; id < v->size; id++) {
         const char *body = sb_vocab_piece(v, id);

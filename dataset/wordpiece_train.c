@@ -397,8 +397,7 @@ static sb_status count_use(trainer *t, const sb_counted *words, size_t n)
     for (size_t w = 0; w < n; w++) {
         uint32_t id[SB_WORD_CHARS];
         size_t k = sb_wordpiece(v, words[w].text, words[w].n, id);
-        for (size_t i = 0; i < k; i++)
-            t->pieces[id[i]].used += words[w].count;
+        for (size_t i = 0; i < k; i++) t->pieces[id[i]].used += words[w].count;
     }
 out:
     sb_vocab_close(v);

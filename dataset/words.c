@@ -69,8 +69,7 @@ uint64_t sb_words_total(const sb_words *w)
 size_t sb_word_chars(const char *word, size_t n)
 {
     size_t chars = 0;
-    for (size_t i = 0; i < n; i++)
-        chars += ((unsigned char)word[i] >> 6) != 2;
+    for (size_t i = 0; i < n; i++) chars += ((unsigned char)word[i] >> 6) != 2;
     return chars;
 }
 
@@ -97,8 +96,7 @@ static sb_status widen(sb_words *w)
         if (!from[i].count) continue;
         uint64_t hash = sb_hash64(w->arena.data + from[i].at, from[i].n);
         size_t j = hash & w->mask;
-        while (to[j].count)
-            j = (j + 1) & w->mask;
+        while (to[j].count) j = (j + 1) & w->mask;
         to[j] = from[i];
     }
     w->slots = to;
@@ -173,8 +171,7 @@ sb_status sb_words_unpack(sb_words *w, const char *data, size_t n)
                    "packed word counts are cut off at byte %zu", i);
         const unsigned char *head = (const unsigned char *)data + i;
         uint64_t count = 0;
-        for (int k = 7; k >= 0; k--)
-            count = count << 8 | head[k];
+        for (int k = 7; k >= 0; k--) count = count << 8 | head[k];
         size_t k = head[8] | (size_t)head[9] << 8;
         i += PACK_HEAD;
         SB_REQUIRE(k <= n - i && count && is_word(data + i, k), SB_EFORMAT,

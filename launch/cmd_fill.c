@@ -36,7 +36,8 @@ static sb_status encode(job *j, const char *text)
     SB_TRY(sb_grow(&j->ids.id, &j->ids.cap, 1, sizeof *j->ids.id, "ids"));
     j->ids.id[j->ids.n++] = special.cls;
     SB_TRY(sb_encode(j->encoder, text, n, 1, &j->ids));
-    SB_TRY(sb_grow(&j->ids.id, &j->ids.cap, j->ids.n + 1, sizeof *j->ids.id, "ids"));
+    SB_TRY(sb_grow(&j->ids.id, &j->ids.cap, j->ids.n + 1, sizeof *j->ids.id,
+                   "ids"));
     j->ids.id[j->ids.n++] = special.sep;
     return SB_OK;
 }
@@ -92,8 +93,8 @@ static sb_status heads_of(const sb_ckpt *ckpt, uint32_t *heads_out)
     sb_config *c = NULL;
     SB_TRY(sb_config_open(sb_options, sb_options_n, &c));
     const char *text = sb_ckpt_get_meta(ckpt)->config;
-    sb_status st = sb_config_parse(c, text ? text : "",
-                                   "the checkpoint's configuration");
+    sb_status st =
+        sb_config_parse(c, text ? text : "", "the checkpoint's configuration");
     if (st == SB_OK) *heads_out = (uint32_t)sb_config_int(c, "heads");
     sb_config_close(c);
     return st;

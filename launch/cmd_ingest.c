@@ -51,8 +51,7 @@ typedef struct job {
     sb_progress progress;
 } job;
 
-/* ---- one unit
- * ------------------------------------------------------------------- */
+/* ---- one unit ------------------------------------------------------------ */
 
 static sb_status shard_path(const job *j, sb_split split, size_t unit,
                             char **out)
@@ -206,8 +205,7 @@ static sb_status do_unit(job *j, size_t unit)
     return st;
 }
 
-/* ---- all units of this rank
- * ------------------------------------------------------ */
+/* ---- all units of this rank ---------------------------------------------- */
 
 static sb_status read_done(const job *j, size_t unit, int *done_out,
                            uint64_t *documents, uint64_t *bytes, sb_bad *bad)
@@ -271,8 +269,7 @@ out:
     return st;
 }
 
-/* ---- the manifest
- * ------------------------------------------------------------------ */
+/* ---- the manifest -------------------------------------------------------- */
 
 static sb_status list_shard(const job *j, sb_split split, size_t unit,
                             sb_manifest *m, size_t *cap)
@@ -332,18 +329,16 @@ static sb_status finish(job *j, sb_manifest *m)
         sb_free(path);
         SB_TRY(st);
     }
-    sb_progress_end(&j->progress,
-                    "%" PRIu64 " documents (%" PRIu64
-                    " held out), %.1f M tokens, "
-                    "%.2f bytes a token; %s",
-                    documents, held, (double)tokens / 1e6,
-                    (double)m->text_bytes / (double)(tokens ? tokens : 1),
-                    j->dir);
+    sb_progress_end(
+        &j->progress,
+        "%" PRIu64 " documents (%" PRIu64 " held out), %.1f M tokens, "
+        "%.2f bytes a token; %s",
+        documents, held, (double)tokens / 1e6,
+        (double)m->text_bytes / (double)(tokens ? tokens : 1), j->dir);
     return SB_OK;
 }
 
-/* ---- the command
- * ---------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------- */
 
 static sb_status prepare(job *j, char **record_out, int *done_out)
 {

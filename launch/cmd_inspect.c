@@ -22,8 +22,7 @@ static sb_status has(const char *dir, const char *name, int *out)
     return SB_OK;
 }
 
-/* ---- corpus
- * ------------------------------------------------------------------------ */
+/* ---- corpus -------------------------------------------------------------- */
 
 static sb_status show_corpus(const char *dir)
 {
@@ -53,8 +52,7 @@ static sb_status show_corpus(const char *dir)
     return SB_OK;
 }
 
-/* ---- checkpoint
- * ------------------------------------------------------------------------ */
+/* ---- checkpoint ---------------------------------------------------------- */
 
 static sb_status show_hash(const char *path)
 {
@@ -122,8 +120,7 @@ static sb_status show_checkpoint(const char *path)
     return st;
 }
 
-/* ---- whatever it is
- * ----------------------------------------------------------------------- */
+/* ---- whatever it is ------------------------------------------------------ */
 
 static sb_status show(const sb_app *a, const char *path)
 {

@@ -105,6 +105,7 @@ sb_status sb_cmd_mlm(sb_app *a)
     st = sb_app_path(a, NULL, "mlm", &dir);
     if (st == SB_OK) st = init_dir(a, &init);
     SB_GOTO(st, sb_agree(a->comm, st), out);
+    sb_app_compare_options(a, dir);
     o.dir = dir;
     o.config = used;
     o.init_dir = init;

@@ -89,8 +89,7 @@ static sb_status gather_words(job *j)
     n[0] = mine.n;
     sb_comm_exchange_counts(c, n, n + size);
     size_t bytes = 0;
-    for (int r = 0; r < size; r++)
-        bytes += n[size + r];
+    for (int r = 0; r < size; r++) bytes += n[size + r];
     st = sb_grow(&all.data, &all.cap, bytes, 1, "word counts");
     SB_GOTO(st, sb_agree(c, st), out);
     sb_comm_exchange(c, 1, mine.data, n, all.data, n + size);

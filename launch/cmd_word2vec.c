@@ -9,7 +9,8 @@
 #include "launch/common.h"
 #include "trainer/word2vec/w2v.h"
 
-static sb_w2v_options options(const sb_app *a, const char *dir, const char *used)
+static sb_w2v_options options(const sb_app *a, const char *dir,
+                              const char *used)
 {
     const sb_config *c = a->config;
     return (sb_w2v_options){
@@ -40,6 +41,7 @@ sb_status sb_cmd_word2vec(sb_app *a)
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &corpus), out);
     SB_GOTO(st, sb_app_begin(a, "word2vec", &used), out);
     SB_GOTO(st, sb_agree(a->comm, sb_app_path(a, NULL, "word2vec", &dir)), out);
+    sb_app_compare_options(a, dir);
     sb_w2v_options o = options(a, dir, used);
     st = sb_w2v_train(a->comm, corpus, vocab, &o);
 out:

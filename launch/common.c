@@ -52,6 +52,60 @@ sb_status sb_app_begin(const sb_app *a, const char *phase, char **effective_out)
     return st;
 }
 
+/* Options that change no bit of the result. */
+static int is_harmless(const char *name)
+{
+    static const char *const harmless[] = {"config",
+                                           "run",
+                                           "vocab",
+                                           "corpus",
+                                           "init",
+                                           "threads",
+                                           "log",
+                                           "stop-at",
+                                           "eval-every",
+                                           "eval-samples",
+                                           "keep",
+                                           "micro-batch",
+                                           "logit-memory",
+                                           "checkpoint-every",
+                                           "checkpoint-minutes"};
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
+        if (strcmp(harmless[i], name) == 0) return 1;
+    return 0;
+}
+
+static void compare_options(const sb_app *a, const sb_config *then)
+{
+    for (size_t i = 0; i < sb_options_n; i++) {
+        const sb_option *o = &sb_options[i];
+        if (!(o->phases & a->phase) || is_harmless(o->name)) continue;
+        const char *was = sb_config_text(then, o->name);
+        const char *is = sb_config_text(a->config, o->name);
+        if (was && is && strcmp(was, is) != 0)
+            sb_log(SB_LOG_WARN,
+                   "going on with %s = %s, the checkpoint was made with %s",
+                   o->name, is, was);
+    }
+}
+
+void sb_app_compare_options(const sb_app *a, const char *dir)
+{
+    char *latest = NULL;
+    sb_ckpt *ckpt = NULL;
+    sb_config *then = NULL;
+    if (sb_comm_rank(a->comm) == 0 && sb_ckpt_latest(dir, &latest) == SB_OK &&
+        sb_ckpt_open(latest, &ckpt) == SB_OK &&
+        sb_config_open(sb_options, sb_options_n, &then) == SB_OK) {
+        const char *text = sb_ckpt_get_meta(ckpt)->config;
+        if (text && sb_config_parse(then, text, latest) == SB_OK)
+            compare_options(a, then);
+    }
+    sb_config_close(then);
+    sb_ckpt_close(ckpt);
+    sb_free(latest);
+}
+
 sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
 {
     char *path = NULL;
@@ -61,9 +115,8 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
     if (st == SB_ENOENT)
         sb_hint("run `shardbert vocab` first, or name one with --vocab FILE");
     if (st == SB_EFORMAT)
-        sb_hint(
-            "restore the file; `shardbert vocab` makes the same one from "
-            "the same text once it is deleted");
+        sb_hint("restore the file; `shardbert vocab` makes the same one from "
+                "the same text once it is deleted");
     sb_free(path);
     st = sb_agree(a->comm, st);
     if (st == SB_OK)
@@ -186,10 +239,9 @@ sb_status sb_app_compare(const char *path, const char *text, const char *what,
                 "the %s in this run folder was made from other input or with "
                 "other options ('%s' tells)",
                 what, path);
-        return sb_hint(
-            "use another --run folder, or delete '%.*s' to make it "
-            "anew",
-            folder < 150 ? folder : 150, path);
+        return sb_hint("use another --run folder, or delete '%.*s' to make it "
+                       "anew",
+                       folder < 150 ? folder : 150, path);
     }
     *same_out = 1;
     return SB_OK;

@@ -38,6 +38,11 @@ SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
 SB_MUST_USE sb_status sb_app_begin(const sb_app *a, const char *phase,
                                    char **effective_out);
 
+/* Warn of options that differ from those of the newest checkpoint in `dir`,
+ * from which the run would go on, if they change its course. Rank 0 speaks;
+ * local. */
+void sb_app_compare_options(const sb_app *a, const char *dir);
+
 /* Load the vocabulary (--vocab or the run's). Collective. */
 SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
 

@@ -22,7 +22,8 @@ typedef struct command {
 static const command commands[] = {
     {"vocab", SB_PHASE_VOCAB, sb_cmd_vocab, "",
      "Train a WordPiece vocabulary on the sources.",
-     "mpirun -n 2 shardbert vocab --run R --source text:'*.txt' --vocab-size 8000"},
+     "mpirun -n 2 shardbert vocab --run R --source text:'*.txt' --vocab-size "
+     "8000"},
     {"ingest", SB_PHASE_INGEST, sb_cmd_ingest, "",
      "Encode the sources into sealed LMDB shards.",
      "mpirun -n 2 shardbert ingest --run R --source text:'*.txt'"},
@@ -51,13 +52,14 @@ static void usage(void)
     for (int i = 0; i < COMMANDS; i++)
         printf("  %-11s %s\n", commands[i].name, commands[i].help);
     puts("\n`shardbert SUBCOMMAND --help` lists its options; all of them may "
-         "stand in a\nrecipe, a file of 'name = value' lines, named by --config.");
+         "stand in a\nrecipe, a file of 'name = value' lines, named by "
+         "--config.");
 }
 
 static void help(const command *c)
 {
-    printf("usage: shardbert %s %s%s[--option VALUE]...\n%s\n\n", c->name, c->words,
-           *c->words ? " " : "", c->help);
+    printf("usage: shardbert %s %s%s[--option VALUE]...\n%s\n\n", c->name,
+           c->words, *c->words ? " " : "", c->help);
     for (size_t i = 0; i < sb_options_n; i++) {
         const sb_option *o = &sb_options[i];
         if (!(o->phases & c->phase)) continue;
@@ -110,7 +112,8 @@ static sb_log_level level_of(const char *name)
                           : SB_LOG_INFO;
 }
 
-static sb_status read_options(sb_app *a, const command *c, int argc, char **argv)
+static sb_status read_options(sb_app *a, const command *c, int argc,
+                              char **argv)
 {
     SB_TRY(sb_config_open(sb_options, sb_options_n, &a->config));
     SB_TRY(sb_config_args(a->config, c->phase, argc - 2, argv + 2));
@@ -119,7 +122,8 @@ static sb_status read_options(sb_app *a, const command *c, int argc, char **argv
     if (!*c->words && sb_config_words(a->config)) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__, "'%s' is not an option",
                 sb_config_word(a->config, 0));
-        return sb_hint("options begin with --; see shardbert %s --help", c->name);
+        return sb_hint("options begin with --; see shardbert %s --help",
+                       c->name);
     }
     a->run = sb_config_text(a->config, "run");
     a->phase = c->phase;
@@ -130,8 +134,8 @@ static sb_status run(sb_app *a, int argc, char **argv)
 {
     const command *c = find(argv[1]);
     if (!c) {
-        const char *near = sb_nearest(argv[1], commands, sizeof commands[0],
-                                      COMMANDS);
+        const char *near =
+            sb_nearest(argv[1], commands, sizeof commands[0], COMMANDS);
         sb_fail(SB_EINVAL, __FILE__, __LINE__, "subcommand '%s' is not known",
                 argv[1]);
         if (near) return sb_hint("shardbert %s --help", near);

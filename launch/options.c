@@ -19,17 +19,29 @@ enum {
 #define BIG 9007199254740992.0 /* 2^53 */
 
 #define TEXT(name, phases, def, value, help)                                   \
-    {name, SB_OPT_TEXT, phases, def, 0, 0, NULL, value, help}
+    {                                                                          \
+        name, SB_OPT_TEXT, phases, def, 0, 0, NULL, value, help                \
+    }
 #define INT(name, phases, def, min, max, help)                                 \
-    {name, SB_OPT_INT, phases, def, min, max, NULL, "N", help}
+    {                                                                          \
+        name, SB_OPT_INT, phases, def, min, max, NULL, "N", help               \
+    }
 #define REAL(name, phases, def, min, max, help)                                \
-    {name, SB_OPT_REAL, phases, def, min, max, NULL, "X", help}
+    {                                                                          \
+        name, SB_OPT_REAL, phases, def, min, max, NULL, "X", help              \
+    }
 #define BOOL(name, phases, def, help)                                          \
-    {name, SB_OPT_BOOL, phases, def, 0, 0, NULL, "BOOL", help}
+    {                                                                          \
+        name, SB_OPT_BOOL, phases, def, 0, 0, NULL, "BOOL", help               \
+    }
 #define CHOICE(name, phases, def, choices, help)                               \
-    {name, SB_OPT_CHOICE, phases, def, 0, 0, choices, "WHICH", help}
+    {                                                                          \
+        name, SB_OPT_CHOICE, phases, def, 0, 0, choices, "WHICH", help         \
+    }
 #define LIST(name, phases, value, help)                                        \
-    {name, SB_OPT_LIST, phases, NULL, 0, 0, NULL, value, help}
+    {                                                                          \
+        name, SB_OPT_LIST, phases, NULL, 0, 0, NULL, value, help               \
+    }
 
 const sb_option sb_options[] = {
     TEXT("config", ALL, NULL, "FILE", "recipe: a file of 'name = value' lines"),
@@ -79,7 +91,8 @@ const sb_option sb_options[] = {
     INT("steps", MLM, "250000", 1, BIG, "updates in all"),
     REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),
     INT("warmup", MLM, "0", 0, BIG, "steps of linear warm-up"),
-    REAL("weight-decay", MLM, "0", 0, 10, "decoupled, not for biases and norms"),
+    REAL("weight-decay", MLM, "0", 0, 10,
+         "decoupled, not for biases and norms"),
     REAL("beta1", MLM, "0.9", 0, 0.999999, "Adam"),
     REAL("beta2", MLM, "0.999", 0, 0.999999, "Adam"),
     REAL("adam-eps", MLM, "1e-8", 1e-30, 1, "Adam"),
@@ -95,8 +108,10 @@ const sb_option sb_options[] = {
     BOOL("unigram-bias", MLM, "true",
          "start the output bias at log unigram probability"),
     BOOL("freeze-table", MLM, "false", "do not train the token table"),
-    INT("stop-at", MLM, "0", 0, BIG, "leave after this step, with a checkpoint"),
-    INT("eval-every", MLM, "1000", 0, BIG, "steps between evaluations, 0: none"),
+    INT("stop-at", MLM, "0", 0, BIG,
+        "leave after this step, with a checkpoint"),
+    INT("eval-every", MLM, "1000", 0, BIG,
+        "steps between evaluations, 0: none"),
     INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
     INT("checkpoint-every", MLM, "1000", 0, BIG, "steps between checkpoints"),
     INT("keep", TRAIN, "2", 0, 1e6, "checkpoints kept, 0: all"),

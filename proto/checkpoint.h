@@ -61,8 +61,7 @@ typedef struct sb_ckpt_meta {
     char *config;    /* effective configuration; read: sb_free          */
 } sb_ckpt_meta;
 
-/* ---- writing: begin, parts, commit -----------------------------------------
- */
+/* ---- writing: begin, parts, commit --------------------------------------- */
 
 /* One caller, nobody writing: remove what killed writers left in `dir`. A
  * missing folder is fine. */
@@ -103,8 +102,7 @@ int sb_ckpt_exists(const char *dir, uint64_t step);
  * renamed to debris, so that a half-removed one is never taken for complete. */
 SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep);
 
-/* ---- reading ----------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* The path of the newest complete checkpoint in dir (sb_free); SB_ENOENT. */
 SB_MUST_USE sb_status sb_ckpt_latest(const char *dir, char **path_out);

@@ -126,8 +126,7 @@ static sb_status take_tensors(sb_ckpt *c, const Shardbert__Manifest *m)
                    "tensor '%s' has %zu dimensions", t->name, from->n_dim);
         t->dtype = (sb_dtype)from->dtype;
         t->ndim = (uint32_t)from->n_dim;
-        for (size_t d = 0; d < from->n_dim; d++)
-            t->dim[d] = from->dim[d];
+        for (size_t d = 0; d < from->n_dim; d++) t->dim[d] = from->dim[d];
     }
     SB_TRY(sb_table_check(c->tensor, c->tensors, SB_EFORMAT));
     return sb_table_by_name(c->tensor, c->tensors, &c->by_name);
@@ -321,8 +320,7 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
     SB_REQUIRE(c->message.frame.bytes == r->frame.bytes &&
                    c->message.frame.crc == r->frame.crc,
                SB_EFORMAT,
-               "'%s': the frame at byte %" PRIu64
-               " is not the one the "
+               "'%s': the frame at byte %" PRIu64 " is not the one the "
                "manifest describes",
                c->opened_name, r->offset);
     Shardbert__TensorChunk *m = shardbert__tensor_chunk__unpack(
@@ -332,8 +330,7 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
         m->data.len != r->n * item) {
         if (m) shardbert__tensor_chunk__free_unpacked(m, NULL);
         SB_FAIL(SB_EFORMAT,
-                "'%s': the chunk at byte %" PRIu64
-                " is not the one the "
+                "'%s': the chunk at byte %" PRIu64 " is not the one the "
                 "manifest describes",
                 c->opened_name, r->offset);
     }
@@ -388,8 +385,7 @@ sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want, uint64_t first,
     }
     uint64_t all = sb_tensor_elements(t);
     SB_REQUIRE(n <= all && first <= all - n, SB_EINVAL,
-               "elements %" PRIu64 " + %" PRIu64
-               " of tensor '%s' are wanted, "
+               "elements %" PRIu64 " + %" PRIu64 " of tensor '%s' are wanted, "
                "it has %" PRIu64,
                first, n, t->name, all);
     size_t item = sb_dtype_bytes(t->dtype);

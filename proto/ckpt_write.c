@@ -159,8 +159,7 @@ sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first, uint64_t n,
     const sb_tensor *t = &p->table[index];
     uint64_t all = sb_tensor_elements(t);
     SB_REQUIRE(n <= all && first <= all - n, SB_EBUG,
-               "elements %" PRIu64 " + %" PRIu64
-               " of tensor '%s' are to be "
+               "elements %" PRIu64 " + %" PRIu64 " of tensor '%s' are to be "
                "saved, it has %" PRIu64,
                first, n, t->name, all);
     size_t item = sb_dtype_bytes(t->dtype);
@@ -182,8 +181,7 @@ static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
     Shardbert__Part m = SHARDBERT__PART__INIT;
     Shardbert__Range **list;
     SB_TRY(sb_alloc(p->ranges, sizeof *list, "checkpoint ranges", &list));
-    for (size_t i = 0; i < p->ranges; i++)
-        list[i] = &p->range[i];
+    for (size_t i = 0; i < p->ranges; i++) list[i] = &p->range[i];
     m.writer = p->writer;
     m.bytes = sb_out_bytes(p->out);
     m.n_range = p->ranges;

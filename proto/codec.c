@@ -40,8 +40,7 @@ static void stream_append(ProtobufCBuffer *b, size_t n, const uint8_t *data)
 
 static void put_u32(uint8_t *p, uint32_t v)
 {
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(v >> 8 * i);
+    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * i);
 }
 
 static uint32_t get_u32(const uint8_t *p)
@@ -185,11 +184,9 @@ sb_status sb_table_by_name(const sb_tensor *table, size_t tensors,
     SB_TRY(sb_alloc(tensors, sizeof *p, "tensor names", &p));
     sb_status st = sb_alloc(tensors, sizeof *order, "tensor names", &order);
     if (st == SB_OK) {
-        for (size_t i = 0; i < tensors; i++)
-            p[i] = &table[i];
+        for (size_t i = 0; i < tensors; i++) p[i] = &table[i];
         qsort(p, tensors, sizeof *p, tensor_order);
-        for (size_t i = 0; i < tensors; i++)
-            order[i] = (size_t)(p[i] - table);
+        for (size_t i = 0; i < tensors; i++) order[i] = (size_t)(p[i] - table);
         *order_out = order;
     }
     sb_free(p);

@@ -29,20 +29,17 @@ static inline size_t random_below(size_t n)
 
 static inline void fill(float *a, size_t n, float scale)
 {
-    for (size_t i = 0; i < n; i++)
-        a[i] = scale * random_float();
+    for (size_t i = 0; i < n; i++) a[i] = scale * random_float();
 }
 
 static inline void fill_mask(uint8_t *keep, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        keep[i] = random_float() < 0.6f;
+    for (size_t i = 0; i < n; i++) keep[i] = random_float() < 0.6f;
 }
 
 static inline void to_double(double *to, const float *from, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        to[i] = (double)from[i];
+    for (size_t i = 0; i < n; i++) to[i] = (double)from[i];
 }
 
 /* |got - want| <= absolute + relative |want|; NaN is near nothing. */

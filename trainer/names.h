@@ -8,7 +8,8 @@
 #define SB_W2V_OUTPUT "word2vec.output" /* f32 [V, dim] */
 #define SB_W2V_COUNTS "word2vec.counts" /* u64 [V] */
 
-#define SB_TABLE_NAME "distilbert.embeddings.word_embeddings.weight" /* [V, D] */
-#define SB_BIAS_NAME  "vocab_projector.bias"                         /* [V] */
+#define SB_TABLE_NAME                                                          \
+    "distilbert.embeddings.word_embeddings.weight" /* [V, D] */
+#define SB_BIAS_NAME "vocab_projector.bias"        /* [V] */
 
 #endif

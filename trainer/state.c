@@ -82,8 +82,7 @@ static sb_status write_part(sb_comm *c, save *s, const sb_piece *piece,
                             size_t pieces)
 {
     uint64_t mine = 0;
-    for (size_t i = 0; i < pieces; i++)
-        mine |= piece[i].n;
+    for (size_t i = 0; i < pieces; i++) mine |= piece[i].n;
     if (!mine) return SB_OK;
     sb_ckpt_part *p;
     SB_TRY(sb_ckpt_part_open(s->dir, s->meta->step, (uint32_t)sb_comm_rank(c),
@@ -132,8 +131,7 @@ static sb_status gather_and_commit(sb_comm *c, const save *s, size_t *n)
     size_t *send_n = n, *recv_n = n + size;
     send_n[0] = s->desc_bytes;
     sb_comm_exchange_counts(c, send_n, recv_n);
-    for (size_t r = 0; r < size; r++)
-        total += recv_n[r];
+    for (size_t r = 0; r < size; r++) total += recv_n[r];
     char *all = NULL;
     sb_status st = sb_alloc(total, 1, "part descriptions", &all);
     st = sb_agree(c, st);

@@ -46,8 +46,7 @@ sb_status sb_config_open(const sb_option *table, size_t n,
 
 static void value_clear(value *v)
 {
-    for (size_t i = 0; i < v->n; i++)
-        free(v->text[i]);
+    for (size_t i = 0; i < v->n; i++) free(v->text[i]);
     free(v->text);
     v->text = NULL;
     v->n = 0;
@@ -56,23 +55,20 @@ static void value_clear(value *v)
 void sb_config_close(sb_config *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->n; i++)
-        value_clear(&c->value[i]);
+    for (size_t i = 0; i < c->n; i++) value_clear(&c->value[i]);
     sb_free(c->value);
     free(c->word);
     sb_free(c);
 }
 
-/* ---- nearest name ---------------------------------------------------------
- */
+/* ---- nearest name -------------------------------------------------------- */
 
 static size_t distance(const char *a, const char *b)
 {
     enum { MAX = 64 };
     size_t n = strlen(a), m = strlen(b), row[MAX + 1];
     if (n > MAX || m > MAX) return MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -105,8 +101,7 @@ const char *sb_nearest(const char *word, const void *names, size_t stride,
     return best;
 }
 
-/* ---- checking a value ------------------------------------------------------
- */
+/* ---- checking a value ---------------------------------------------------- */
 
 static sb_status parse_number(const sb_option *o, const char *text,
                               double *number_out)
@@ -188,8 +183,7 @@ static sb_status check(const sb_option *o, const char *text)
 static size_t find(const sb_config *c, const char *name)
 {
     size_t i = 0;
-    while (i < c->n && strcmp(c->table[i].name, name) != 0)
-        i++;
+    while (i < c->n && strcmp(c->table[i].name, name) != 0) i++;
     return i;
 }
 
@@ -219,8 +213,7 @@ static sb_status unknown(const sb_config *c, const char *name, const char *how)
     SB_FAIL(SB_EINVAL, "%s '%s' is not known", how, name);
 }
 
-/* ---- config file ------------------------------------------------------------
- */
+/* ---- config file --------------------------------------------------------- */
 
 static int is_blank(char c)
 {
@@ -230,11 +223,9 @@ static int is_blank(char c)
 /* text[0..n) without white space around it, in place. */
 static char *trim(char *text, size_t n)
 {
-    while (n && is_blank(text[n - 1]))
-        n--;
+    while (n && is_blank(text[n - 1])) n--;
     text[n] = 0;
-    while (is_blank(*text))
-        text++;
+    while (is_blank(*text)) text++;
     return text;
 }
 
@@ -294,8 +285,7 @@ sb_status sb_config_file(sb_config *c, const char *path)
     return st;
 }
 
-/* ---- command line
- * ------------------------------------------------------------ */
+/* ---- command line -------------------------------------------------------- */
 
 static sb_status add_word(sb_config *c, const char *word)
 {
@@ -310,8 +300,7 @@ sb_status sb_config_args(sb_config *c, unsigned phases, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         if (strcmp(arg, "--") == 0) {
-            while (++i < argc)
-                SB_TRY(add_word(c, argv[i]));
+            while (++i < argc) SB_TRY(add_word(c, argv[i]));
             return SB_OK;
         }
         if (strncmp(arg, "--", 2) != 0) {
@@ -352,8 +341,7 @@ const char *sb_config_word(const sb_config *c, size_t i)
     return c->word[i];
 }
 
-/* ---- values
- * ------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------- */
 
 static const sb_option *option(const sb_config *c, const char *name,
                                const char **text)

@@ -128,8 +128,7 @@ static int by_bytes(const void *a, const void *b)
 
 void sb_names_free(char **names, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        free(names[i]);
+    for (size_t i = 0; i < n; i++) free(names[i]);
     free(names);
 }
 
@@ -331,9 +330,8 @@ sb_status sb_out_close(sb_out *o)
         st = sb_fail(SB_EIO, __FILE__, __LINE__, "cannot write '%s': %s",
                      o->path, strerror(o->error));
         if (o->error == ENOSPC)
-            sb_hint(
-                "free some space there and run the same command again: it "
-                "goes on from the last complete state");
+            sb_hint("free some space there and run the same command again: it "
+                    "goes on from the last complete state");
     }
     out_free(o);
     return st;

@@ -11,8 +11,7 @@ __attribute__((constructor)) static void crc_table_fill(void)
 {
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
-        for (int k = 0; k < 8; k++)
-            c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
+        for (int k = 0; k < 8; k++) c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
         crc_table[i] = c;
     }
 }
@@ -24,8 +23,8 @@ static uint32_t crc_portable(uint32_t c, const unsigned char *p, size_t n)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t
-crc_sse42(uint32_t c, const unsigned char *p, size_t n)
+__attribute__((target("sse4.2"))) static uint32_t crc_sse42(
+    uint32_t c, const unsigned char *p, size_t n)
 {
     uint64_t wide = c;
     for (; n >= 8; n -= 8, p += 8) {
@@ -42,8 +41,7 @@ crc_sse42(uint32_t c, const unsigned char *p, size_t n)
 uint32_t sb_crc32c(uint32_t crc, const void *data, size_t bytes)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2"))
-        return ~crc_sse42(~crc, data, bytes);
+    if (__builtin_cpu_supports("sse4.2")) return ~crc_sse42(~crc, data, bytes);
 #endif
     return ~crc_portable(~crc, data, bytes);
 }

@@ -54,7 +54,8 @@ static void *worker_main(void *arg)
     uint64_t seen = 0;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (p->round == seen && !p->quit) pthread_cond_wait(&p->wake, &p->lock);
+        while (p->round == seen && !p->quit)
+            pthread_cond_wait(&p->wake, &p->lock);
         if (p->quit) break;
         seen = p->round;
         pthread_mutex_unlock(&p->lock);

@@ -48,8 +48,8 @@ void sb_rng_normal(sb_rng_key key, uint64_t a, uint64_t first, float *out,
     }
 }
 
-void sb_rng_keep(sb_rng_key key, uint64_t a, uint32_t b, float p,
-                 uint8_t *keep, size_t n)
+void sb_rng_keep(sb_rng_key key, uint64_t a, uint32_t b, float p, uint8_t *keep,
+                 size_t n)
 {
     uint32_t drop = (uint32_t)lrintf(p * 65536.0f);
     for (size_t i = 0; i < n; i += 8) {
@@ -70,8 +70,7 @@ uint64_t sb_rng_permute(sb_rng_key key, uint64_t round, uint64_t i, uint64_t n)
     do { /* at most 4 times the domain: about 4 turns on average */
         uint64_t l = x >> half, r = x & mask;
         for (uint32_t k = 0; k < 4; k++) {
-            uint64_t f =
-                sb_rng_at(key, round, (uint32_t)r, k).v[0] & mask;
+            uint64_t f = sb_rng_at(key, round, (uint32_t)r, k).v[0] & mask;
             uint64_t next = l ^ f;
             l = r;
             r = next;

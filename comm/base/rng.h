@@ -55,8 +55,8 @@ void sb_rng_normal(sb_rng_key key, uint64_t a, uint64_t first, float *out,
 
 /* keep[i] = 1 with probability 1 - p, else 0, for i < n; named by (a, b, i).
  * 16 bits each: p is rounded to a multiple of 2^-16. */
-void sb_rng_keep(sb_rng_key key, uint64_t a, uint32_t b, float p,
-                 uint8_t *keep, size_t n);
+void sb_rng_keep(sb_rng_key key, uint64_t a, uint32_t b, float p, uint8_t *keep,
+                 size_t n);
 
 /* The image of i under a permutation of [0, n) named by (key, round): a
  * Feistel network on the next power of four with cycle walking, so that no

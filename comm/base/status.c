@@ -63,12 +63,12 @@ static const struct {
     const char *name;
     int exit;
 } facts[] = {
-    [SB_OK] = {"ok", 0},           [SB_EINVAL] = {"option", 2},
-    [SB_EIO] = {"i/o", 3},         [SB_ENOENT] = {"not found", 3},
-    [SB_EFORMAT] = {"format", 3},  [SB_EVERSION] = {"format version", 3},
-    [SB_ENOMEM] = {"memory", 4},   [SB_ELIMIT] = {"limit", 4},
-    [SB_ENAN] = {"numeric", 5},    [SB_EMPI] = {"mpi", 6},
-    [SB_ESTOP] = {"stopped", 75},  [SB_EBUG] = {"bug", 1},
+    [SB_OK] = {"ok", 0},          [SB_EINVAL] = {"option", 2},
+    [SB_EIO] = {"i/o", 3},        [SB_ENOENT] = {"not found", 3},
+    [SB_EFORMAT] = {"format", 3}, [SB_EVERSION] = {"format version", 3},
+    [SB_ENOMEM] = {"memory", 4},  [SB_ELIMIT] = {"limit", 4},
+    [SB_ENAN] = {"numeric", 5},   [SB_EMPI] = {"mpi", 6},
+    [SB_ESTOP] = {"stopped", 75}, [SB_EBUG] = {"bug", 1},
 };
 
 const char *sb_status_name(sb_status s)

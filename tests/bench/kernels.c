@@ -190,8 +190,7 @@ static void do_rows_add(void)
 static void do_dot(void)
 {
     float s = 0;
-    for (size_t i = 0; i < N; i++)
-        s += sb_dot(x + i * D, z, D);
+    for (size_t i = 0; i < N; i++) s += sb_dot(x + i * D, z, D);
     y[0] = s;
 }
 
@@ -227,10 +226,8 @@ int main(void)
     memset(y, 0, room * sizeof *y);
     memset(u, 0, room * sizeof *u);
     memset(v, 0, room * sizeof *v);
-    for (size_t i = 0; i < room; i++)
-        keep[i] = i % 10 != 3;
-    for (size_t i = 0; i < M; i++)
-        target[i] = (int32_t)(i % W);
+    for (size_t i = 0; i < room; i++) keep[i] = i % 10 != 3;
+    for (size_t i = 0; i < M; i++) target[i] = (int32_t)(i % W);
     for (size_t i = 0; i < (size_t)STEPS * NEG; i++)
         row[i] = (uint32_t)(i * 2654435761u % (ROWS / 4));
 

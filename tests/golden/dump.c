@@ -91,13 +91,13 @@ static sb_status run(sb_comm *c, const char *dir, int steps)
     for (int s = 0; s < steps; s++) {
         sb_wave w;
         double norm, loss;
-        SB_TRY(sb_mlm_forward(m, corpus, SB_WAVE_TRAIN, (uint64_t)s * o.batch, 0,
-                              &w));
+        SB_TRY(sb_mlm_forward(m, corpus, SB_WAVE_TRAIN, (uint64_t)s * o.batch,
+                              0, &w));
         dump_batch(s, m);
         SB_TRY(sb_mlm_backward(m, &w));
         if (s == 0)
-            dump_tensors("grad.", m, sb_tree_partial(m->grads, 0), m->table->grad,
-                         m->table->bias_grad);
+            dump_tensors("grad.", m, sb_tree_partial(m->grads, 0),
+                         m->table->grad, m->table->bias_grad);
         loss = w.loss_sum / (double)w.masked;
         SB_TRY(sb_optimiser_step(&m->optimiser, m->grads, &o.adam,
                                  sb_schedule_at(&o.schedule, (uint64_t)s),
@@ -107,8 +107,9 @@ static sb_status run(sb_comm *c, const char *dir, int steps)
         dump(path, "norm", &norm, 1, 8);
     }
     dump_tensors("final.", m, m->w, m->table->rows, m->table->bias);
-    fprintf(list, "config dim=%u layers=%u heads=%u ffn=%u positions=%u vocab=%u "
-                  "slots=%u steps=%d lr=%g warmup=%d total=%d decay=%g clip=%g\n",
+    fprintf(list,
+            "config dim=%u layers=%u heads=%u ffn=%u positions=%u vocab=%u "
+            "slots=%u steps=%d lr=%g warmup=%d total=%d decay=%g clip=%g\n",
             o.shape.dim, o.shape.layers, o.shape.heads, o.shape.ffn,
             o.shape.positions, o.shape.vocab, o.slots, steps, o.schedule.lr,
             (int)o.schedule.warmup, (int)o.schedule.steps, (double)o.adam.decay,

@@ -37,8 +37,7 @@ static int changes(uint32_t v, int r, int round)
 static void change(const sb_w2v_tables *t, uint32_t v, int r)
 {
     float *in = t->in + (size_t)v * D, *out = t->out + (size_t)v * D;
-    for (uint32_t i = 0; v % 2 == 0 && i < D; i++)
-        in[i] += 0.5f;
+    for (uint32_t i = 0; v % 2 == 0 && i < D; i++) in[i] += 0.5f;
     if (v % 2 == 1) in[r] += 2.0f;
     out[r] -= 1.0f;
     t->in_touched[v] = t->out_touched[v] = 1;
@@ -48,8 +47,7 @@ static void check_row(const float *x, const float *was, uint32_t v, int round,
                       int is_out)
 {
     int size = sb_comm_size(comm), n = 0;
-    for (int r = 0; r < size; r++)
-        n += changes(v, r, round);
+    for (int r = 0; r < size; r++) n += changes(v, r, round);
     int wrong = 0;
     for (int i = 0; i < D; i++) {
         double d = (double)x[i] - (double)was[i], want = 0;
@@ -91,13 +89,11 @@ int main(int argc, char **argv)
     if (sb_replica_open(comm, V, D, &r) != SB_OK) sb_fatal(comm);
     /* Even input rows are updated often: averaged. All others seldom: summed. */
     static float often[V], seldom[V];
-    for (uint32_t v = 0; v < V; v += 2)
-        often[v] = 1;
+    for (uint32_t v = 0; v < V; v += 2) often[v] = 1;
     sb_replica_expect(r, often, seldom);
     sb_replica_init(r, 1);
     sb_replica_begin(r);
-    for (int round = 0; round < 3; round++)
-        one_round(r, round);
+    for (int round = 0; round < 3; round++) one_round(r, round);
     sb_replica_combine(comm, r, PAIRS, ALPHA); /* nobody did anything */
     sb_replica_close(r);
     sb_comm_sum_u64(comm, &failures, 1);

@@ -35,7 +35,8 @@ static void pull_gives_the_rows(sb_table *t, uint32_t vocab)
     const float *rows;
     const uint32_t *place;
     for (int round = 0; round < 3; round++) {
-        size_t n = rank == size - 1 && size > 1 ? 0 : 100; /* one asks nothing */
+        size_t n =
+            rank == size - 1 && size > 1 ? 0 : 100; /* one asks nothing */
         for (size_t i = 0; i < n; i++)
             ids[i] = id_of((uint64_t)(rank + 10 * round), i, vocab);
         OK(sb_table_pull(t, ids, n, &rows, &place));
@@ -91,7 +92,8 @@ static void push_adds_in_slot_order(sb_table *t, uint32_t vocab)
     OK(sb_table_push(t, own, n, 2));
     for (uint64_t row = t->first; row < t->last; row++)
         for (size_t k = 0; k < D; k++)
-            CHECK(t->grad[(row - t->first) * D + k] == expected(row, k, vocab, 2));
+            CHECK(t->grad[(row - t->first) * D + k] ==
+                  expected(row, k, vocab, 2));
 }
 
 static void check_table(uint32_t vocab, uint64_t block)

@@ -224,12 +224,9 @@ int main(int argc, char **argv)
     if (sb_comm_open(&argc, &argv, &comm) != SB_OK) return 1;
     rank = sb_comm_rank(comm);
     size = sb_comm_size(comm);
-    for (int i = 0; i < ROWS * WIDE; i++)
-        rows[i] = (float)i * 0.5f;
-    for (int i = 0; i < IDS; i++)
-        ids[i] = (uint64_t)i * 0x0123456789abcdefu;
-    for (int i = 0; i < 5; i++)
-        bias[i] = (float)-i;
+    for (int i = 0; i < ROWS * WIDE; i++) rows[i] = (float)i * 0.5f;
+    for (int i = 0; i < IDS; i++) ids[i] = (uint64_t)i * 0x0123456789abcdefu;
+    for (int i = 0; i < 5; i++) bias[i] = (float)-i;
     strcpy(dir, "/tmp/sb-state-XXXXXX");
     if (rank == 0 && !mkdtemp(dir)) return 1;
     sb_comm_bcast(comm, dir, sizeof dir, 0);

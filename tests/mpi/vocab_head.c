@@ -67,7 +67,8 @@ static void check_gradients(const sb_table *t, const float *dz)
         }
     }
     for (int m = 0; m < M; m++)
-        for (int k = 0; k < D; k++) CHECK(close_to((double)dz[m * D + k], dx[m][k]));
+        for (int k = 0; k < D; k++)
+            CHECK(close_to((double)dz[m * D + k], dx[m][k]));
     for (uint64_t v = t->first; v < t->last; v++) {
         CHECK(close_to((double)t->bias_grad[v - t->first], db[v]));
         for (size_t k = 0; k < D; k++)
@@ -86,11 +87,13 @@ static uint64_t run(uint64_t block, size_t keep_bytes, int workers)
     OK(sb_table_open(comm, V, block, D, 1, &t));
     OK(sb_head_open(t, pool, keep_bytes, 1, &h));
     memcpy(t->rows, E[t->first], (size_t)(t->last - t->first) * sizeof E[0]);
-    memcpy(t->bias, bias + t->first, (size_t)(t->last - t->first) * sizeof *bias);
+    memcpy(t->bias, bias + t->first,
+           (size_t)(t->last - t->first) * sizeof *bias);
     size_t cut[65], bytes[65]; /* rank 0 has no position when there are more */
     for (int r = 0; r <= size; r++)
         cut[r] = size == 1 ? (size_t)r * M
-                           : r == 0 ? 0 : (size_t)sb_share(M, r - 1, size - 1);
+                 : r == 0  ? 0
+                           : (size_t)sb_share(M, r - 1, size - 1);
     struct {
         float dz[M * D], grad[V * D];
         double loss;

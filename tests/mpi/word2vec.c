@@ -54,8 +54,7 @@ static char *path(const char *name)
     return p;
 }
 
-/* ---- the corpus
- * --------------------------------------------------------------- */
+/* ---- the corpus ---------------------------------------------------------- */
 
 static void make_vocab(void)
 {
@@ -106,8 +105,7 @@ static void write_corpus(const char *name, uint64_t blocks)
         sb_shard_writer *w;
         must(sb_shard_create(file, (uint64_t)1 << 26, V, sb_vocab_hash(vocab),
                              &w));
-        for (uint64_t b = 0; b < blocks; b++)
-            write_block(w, b);
+        for (uint64_t b = 0; b < blocks; b++) write_block(w, b);
         must(sb_shard_seal(w, &e.info));
         must(sb_file_size(file, &e.bytes));
         sb_manifest m = {.vocab_size = V,
@@ -131,8 +129,7 @@ static sb_corpus *open_corpus(const char *name)
     return c;
 }
 
-/* ---- running
- * ------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 static sb_w2v_options plain(void)
 {
@@ -211,8 +208,7 @@ static int has_neighbour(sb_ckpt *k, uint32_t id, uint32_t wanted, size_t n)
     return 0;
 }
 
-/* ---- tests
- * --------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------- */
 
 static uint64_t two_runs_give_the_same_bits(sb_corpus *corpus)
 {
@@ -245,16 +241,14 @@ static void synonyms_become_neighbours(void)
 static void other_options_do_not_go_on(sb_corpus *corpus, uint64_t h)
 {
     sb_w2v_options o[6];
-    for (int i = 0; i < 6; i++)
-        o[i] = plain();
+    for (int i = 0; i < 6; i++) o[i] = plain();
     o[0].window = 4;
     o[1].dim = 17;
     o[2].cbow = 1;
     o[3].sample = 0;
     o[4].seed = 77;
     o[5].epochs = 2;
-    for (int i = 0; i < 6; i++)
-        EXPECT(train("b", corpus, o[i]) == SB_EINVAL);
+    for (int i = 0; i < 6; i++) EXPECT(train("b", corpus, o[i]) == SB_EINVAL);
     EXPECT(hash("b") == h);
     sb_w2v_options more = plain();
     more.epochs = 7;
@@ -265,8 +259,7 @@ static void other_options_do_not_go_on(sb_corpus *corpus, uint64_t h)
 static void options_without_sense_are_refused(sb_corpus *corpus)
 {
     sb_w2v_options o[7];
-    for (int i = 0; i < 7; i++)
-        o[i] = plain();
+    for (int i = 0; i < 7; i++) o[i] = plain();
     o[0].window = 0;
     o[1].negative = TOPICS * TOPIC;
     o[2].dim = 0;
@@ -274,8 +267,7 @@ static void options_without_sense_are_refused(sb_corpus *corpus)
     o[4].epochs = 0;
     o[5].threads = 0;
     o[6].min_alpha = 1;
-    for (int i = 0; i < 7; i++)
-        EXPECT(train("no", corpus, o[i]) == SB_EINVAL);
+    for (int i = 0; i < 7; i++) EXPECT(train("no", corpus, o[i]) == SB_EINVAL);
 }
 
 static void cbow_and_threads_and_few_blocks_learn(sb_corpus *corpus)
@@ -398,8 +390,7 @@ static void stopping_and_going_on_gives_the_same_bits(sb_corpus *corpus,
     if (sb_comm_rank(comm) == sb_comm_size(comm) - 1) raise(SIGUSR1);
     int stops = 0;
     sb_status st;
-    while ((st = train("stop", corpus, plain())) == SB_ESTOP)
-        stops++;
+    while ((st = train("stop", corpus, plain())) == SB_ESTOP) stops++;
     EXPECT(st == SB_OK);
     EXPECT(stops > 6);
     EXPECT(hash("stop") == h);

@@ -47,8 +47,7 @@ static void fill_inputs(size_t s, size_t n)
     fill(m_room + s, n + 1, 0.1f);
     fill(v_room + s, n + 1, 0.1f);
     fill(g_room + s, n + 1, 1.0f);
-    for (size_t i = 0; i <= n; i++)
-        v_room[s + i] *= v_room[s + i];
+    for (size_t i = 0; i <= n; i++) v_room[s + i] *= v_room[s + i];
 }
 
 static void a_step_agrees_with_the_reference(void **state)
@@ -89,8 +88,7 @@ static void a_thousand_steps_stay_with_the_reference(void **state)
     to_double(w, w_room, N);
     for (o.t = 1; o.t <= 1000; o.t++) {
         fill(g_room, N, 0.01f);
-        for (size_t i = 0; i < N; i++)
-            g_room[i] += 0.01f * (float)i;
+        for (size_t i = 0; i < N; i++) g_room[i] += 0.01f * (float)i;
         sb_adamw_step(w_room, m_room, v_room, g_room, &o, N);
         reference(g_room, &o, N);
     }
@@ -135,12 +133,10 @@ static void a_gradient_is_clipped_before_the_moments(void **state)
     fill(g_room, 65, 1.0f);
     o.clip = 0.5f;
     sb_adamw_step(one[0], one[1], one[2], g_room, &o, 65);
-    for (size_t i = 0; i < 65; i++)
-        g_room[i] *= 0.5f;
+    for (size_t i = 0; i < 65; i++) g_room[i] *= 0.5f;
     o.clip = 1.0f;
     sb_adamw_step(two[0], two[1], two[2], g_room, &o, 65);
-    for (int k = 0; k < 3; k++)
-        check_bits("state", one[k], two[k], 65);
+    for (int k = 0; k < 3; k++) check_bits("state", one[k], two[k], 65);
 }
 
 static void nan_in_a_gradient_reaches_its_element_alone(void **state)

@@ -58,10 +58,8 @@ static void reference(const double *qkv)
                 p[u] = s / sqrt((double)K);
                 top = fmax(top, p[u]);
             }
-            for (size_t u = 0; u < T; u++)
-                sum += p[u] = exp(p[u] - top);
-            for (size_t u = 0; u < T; u++)
-                p[u] /= sum;
+            for (size_t u = 0; u < T; u++) sum += p[u] = exp(p[u] - top);
+            for (size_t u = 0; u < T; u++) p[u] /= sum;
             for (size_t k = 0; k < K; k++) {
                 double y = 0;
                 for (size_t u = 0; u < T; u++) {
@@ -94,8 +92,7 @@ static double loss(const double *qkv)
 {
     double l = 0;
     reference(qkv);
-    for (size_t i = 0; i < T * H * K; i++)
-        l += (double)dy_room[i] * ref_y[i];
+    for (size_t i = 0; i < T * H * K; i++) l += (double)dy_room[i] * ref_y[i];
     return l;
 }
 
@@ -107,10 +104,8 @@ static void forward_agrees_with_the_reference(void **state)
             set_shape(shapes[k]);
             fill_inputs(0, 2.0f);
             mask = dropped ? keep : NULL;
-            for (size_t i = 0; i < COUNT(y_room); i++)
-                y_room[i] = NAN;
-            for (size_t i = 0; i < COUNT(prob_room); i++)
-                prob_room[i] = NAN;
+            for (size_t i = 0; i < COUNT(y_room); i++) y_room[i] = NAN;
+            for (size_t i = 0; i < COUNT(prob_room); i++) prob_room[i] = NAN;
             forward(0);
             to_double(at, qkv_room, T * 3 * H * K);
             reference(at);
@@ -127,8 +122,7 @@ static void backward_agrees_with_central_differences(void **state)
             set_shape(shapes[k]);
             fill_inputs(0, 1.0f);
             mask = dropped ? keep : NULL;
-            for (size_t i = 0; i < COUNT(dqkv_room); i++)
-                dqkv_room[i] = NAN;
+            for (size_t i = 0; i < COUNT(dqkv_room); i++) dqkv_room[i] = NAN;
             forward(0);
             backward(0);
             check_no_nan("dqkv", dqkv_room, T * 3 * H * K);
@@ -147,12 +141,10 @@ static void one_token_sees_itself(void **state)
     mask = NULL;
     fill_inputs(0, 100.0f);
     forward(0);
-    for (size_t h = 0; h < H; h++)
-        assert_true(prob_room[h] == 1.0f);
+    for (size_t h = 0; h < H; h++) assert_true(prob_room[h] == 1.0f);
     check_bits("y", y_room, qkv_room + 2 * H * K, H * K);
     backward(0);
-    for (size_t i = 0; i < 2 * H * K; i++)
-        assert_true(dqkv_room[i] == 0.0f);
+    for (size_t i = 0; i < 2 * H * K; i++) assert_true(dqkv_room[i] == 0.0f);
     check_bits("dv", dqkv_room + 2 * H * K, dy_room, H * K);
 }
 
@@ -194,8 +186,7 @@ static void a_row_that_is_dropped_whole_gives_nothing(void **state)
     mask = keep;
     memset(keep, 0, T); /* head 0, token 0 */
     forward(0);
-    for (size_t k = 0; k < K; k++)
-        assert_true(y_room[k] == 0.0f);
+    for (size_t k = 0; k < K; k++) assert_true(y_room[k] == 0.0f);
     memset(keep, 0, H * T * T);
     forward(0);
     backward(0);

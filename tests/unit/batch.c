@@ -70,8 +70,7 @@ static uint64_t which(const uint32_t *ids, uint32_t n)
     for (uint64_t d = 0; d < DOCS; d++) {
         uint32_t len = made_length(d), t = 0;
         if ((len < LONGEST - 2 ? len : LONGEST - 2) != n - 2) continue;
-        while (t < n - 2 && ids[t + 1] == made_id(d, t))
-            t++;
+        while (t < n - 2 && ids[t + 1] == made_id(d, t)) t++;
         if (t == n - 2) return d;
     }
     fail_msg("not a document");
@@ -99,8 +98,7 @@ static void each_epoch_visits_each_document_once(void **state)
             order_differs |= first[s] != d;
         }
         int total = 0;
-        for (int d = 0; d < DOCS; d++)
-            total += seen[d];
+        for (int d = 0; d < DOCS; d++) total += seen[d];
         assert_int_equal(total, DOCS);
         for (uint64_t d = 0; d < DOCS; d++) /* texts of > 1 token are unique */
             if (made_length(d) > 1) assert_int_equal(seen[d], 1);
@@ -124,8 +122,7 @@ static void a_sample_is_the_same_in_any_batch(void **state)
         assert_memory_equal(all.ids + at, part.ids,
                             part.tokens * sizeof *part.ids);
         size_t m = 0;
-        while (m < all.nmasked && all.masked[m] < at)
-            m++;
+        while (m < all.nmasked && all.masked[m] < at) m++;
         for (size_t k = 0; k < part.nmasked; k++) {
             assert_int_equal(all.masked[m + k], part.masked[k] + at);
             assert_int_equal(all.target[m + k], part.target[k]);

@@ -215,8 +215,7 @@ static void a_large_tensor_is_cut_into_chunks(void **state)
     float *x, *y;
     assert_int_equal(sb_alloc(N, sizeof *x, "test", &x), SB_OK);
     assert_int_equal(sb_alloc(N, sizeof *y, "test", &y), SB_OK);
-    for (size_t i = 0; i < N; i++)
-        x[i] = (float)i;
+    for (size_t i = 0; i < N; i++) x[i] = (float)i;
     sb_ckpt_part *p;
     void *desc;
     size_t bytes;

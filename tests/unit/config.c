@@ -42,8 +42,7 @@ static sb_status args(unsigned phases, int n, ...)
     char *argv[16];
     va_list ap;
     va_start(ap, n);
-    for (int i = 0; i < n; i++)
-        argv[i] = va_arg(ap, char *);
+    for (int i = 0; i < n; i++) argv[i] = va_arg(ap, char *);
     va_end(ap);
     return sb_config_args(config, phases, n, argv);
 }
@@ -123,9 +122,8 @@ static void the_effective_configuration_reads_back_the_same(void **state)
     (void)state;
     assert_int_equal(args(A, 2, "--source", "text:*.txt"), SB_OK);
     char *text = sb_config_effective(config, A);
-    assert_string_equal(text,
-                        "steps = 10\nrate = 0.5\npack = false\n"
-                        "source = text:*.txt\nrun = run\n");
+    assert_string_equal(text, "steps = 10\nrate = 0.5\npack = false\n"
+                              "source = text:*.txt\nrun = run\n");
     sb_config *again;
     assert_int_equal(sb_config_open(table, 6, &again), SB_OK);
     assert_int_equal(sb_config_parse(again, text, "used"), SB_OK);

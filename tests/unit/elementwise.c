@@ -53,10 +53,9 @@ static void gelu_is_exact_to_a_few_ulp(void **state)
                 fmax(worst_slope, fabs((double)d_room[i] - gelu_slope(x)));
         }
     }
-    print_message(
-        "erf within %.2g, gelu within %.2g of itself on [-5, 5], "
-        "slope within %.2g\n",
-        worst, worst_relative, worst_slope);
+    print_message("erf within %.2g, gelu within %.2g of itself on [-5, 5], "
+                  "slope within %.2g\n",
+                  worst, worst_relative, worst_slope);
     assert_true(worst <= 2e-7);
     assert_true(worst_relative <= 4e-6);
     assert_true(worst_slope <= 2e-7);
@@ -82,8 +81,7 @@ static void gelu_is_x_or_nothing_far_from_zero(void **state)
 static double weighted_gelu(const double *at)
 {
     double l = 0;
-    for (size_t i = 0; i < 65; i++)
-        l += (double)d_room[i] * gelu(at[i]);
+    for (size_t i = 0; i < 65; i++) l += (double)d_room[i] * gelu(at[i]);
     return l;
 }
 
@@ -198,8 +196,7 @@ static void add_adds(void **state)
             fill(y_room + s, n + 1, 1.0f);
             memcpy(d_room, y_room + s, (n + 1) * sizeof *y_room);
             sb_add(y_room + s, x_room + s, n);
-            for (size_t i = 0; i < n; i++)
-                d_room[i] += x_room[s + i];
+            for (size_t i = 0; i < n; i++) d_room[i] += x_room[s + i];
             check_bits("y", y_room + s, d_room, n + 1);
         }
     float x[3] = {NAN, INFINITY, -INFINITY}, y[3] = {1, 1, INFINITY};

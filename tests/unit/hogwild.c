@@ -106,8 +106,7 @@ static void learns_who_stands_beside_whom(int is_cbow)
     double first = mean_loss(w, 0), last = first;
     /* All dots are 0 at the start: log 2 for each of 6 rows. */
     assert_true(first < 6 * log(2) + 1e-3);
-    for (uint32_t e = 1; e < 30; e++)
-        last = mean_loss(w, e);
+    for (uint32_t e = 1; e < 30; e++) last = mean_loss(w, e);
     /* The best there is: a true pair is 2/7 of the draws of its own group,
      * -log(2/7) - 2.5 log(5/7) = 2.094 (an epoch that trains may go below). */
     assert_true(last < first && last < 2.13 && last > 2.0);
@@ -162,8 +161,7 @@ static uint64_t neighbours(const world *w)
     uint64_t pairs = 0;
     for (uint32_t s = 0, i = 0; s < w->block.sentences; s++) {
         uint64_t n = 0;
-        for (; i < w->sent_end[s]; i++)
-            n += w->ids[i] >= 5;
+        for (; i < w->sent_end[s]; i++) n += w->ids[i] >= 5;
         if (n > 1) pairs += 2 * (n - 1);
     }
     return pairs;
@@ -180,8 +178,7 @@ static void windows_reach_over_special_tokens_but_not_over_sentences(
     /* Sentences of one word have no pair at all. */
     w = make(0, 5, 5);
     uint32_t ends[TOKENS];
-    for (uint32_t i = 0; i < TOKENS; i++)
-        ends[i] = i + 1;
+    for (uint32_t i = 0; i < TOKENS; i++) ends[i] = i + 1;
     w->task.block.sent_end = ends;
     w->task.block.sentences = TOKENS;
     sb_w2v_block(&w->task);
@@ -193,8 +190,7 @@ static void windows_shrink_evenly(void **state)
 {
     (void)state;
     world *w = make(0, 5, 1);
-    for (uint32_t i = 0; i < TOKENS; i++)
-        w->ids[i] = 5 + i % 30;
+    for (uint32_t i = 0; i < TOKENS; i++) w->ids[i] = 5 + i % 30;
     uint32_t end = TOKENS;
     w->task.block.sent_end = &end;
     w->task.block.sentences = 1;
@@ -297,8 +293,7 @@ static void several_threads_learn_on_the_same_tables(void **state)
     }
     assert_true(last < 2.2); /* from 6 log 2 = 4.16 */
     sb_pool_close(pool);
-    for (int i = 0; i < 3; i++)
-        sb_w2v_task_close(&task[i]);
+    for (int i = 0; i < 3; i++) sb_w2v_task_close(&task[i]);
     drop(w);
 }
 

@@ -100,8 +100,7 @@ static void backward_adds_to_parameters_and_writes_dx(void **state)
         double *db = want + O * I, *dx = db + O;
         for (size_t o = 0; o < O; o++) {
             db[o] = (double)db_room[o];
-            for (size_t n = 0; n < N; n++)
-                db[o] += (double)y_room[n * O + o];
+            for (size_t n = 0; n < N; n++) db[o] += (double)y_room[n * O + o];
         }
         for (size_t n = 0; n < N; n++)
             for (size_t i = 0; i < I; i++) {
@@ -110,8 +109,7 @@ static void backward_adds_to_parameters_and_writes_dx(void **state)
                     s += (double)y_room[n * O + o] * (double)w_room[o * I + i];
                 dx[n * I + i] = s;
             }
-        for (size_t i = 0; i < N * I; i++)
-            dx_room[i] = NAN;
+        for (size_t i = 0; i < N * I; i++) dx_room[i] = NAN;
         sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N,
                            I, O);
         check_all("dw", dw_room, want, O * I, 1e-5, 1e-6);
@@ -128,8 +126,7 @@ static double loss(const double *at)
     for (size_t n = 0; n < N; n++)
         for (size_t o = 0; o < O; o++) {
             double y = b[o];
-            for (size_t i = 0; i < I; i++)
-                y += at[n * I + i] * w[o * I + i];
+            for (size_t i = 0; i < I; i++) y += at[n * I + i] * w[o * I + i];
             l += (double)y_room[n * O + o] * y;
         }
     return l;
@@ -204,8 +201,7 @@ static void nan_reaches_all_that_depends_on_it(void **state)
     x_room[3 * I + 5] = NAN;
     sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N, I,
                        O);
-    for (size_t o = 0; o < O; o++)
-        check_nan("dw", dw_room + o * I + 5, 1);
+    for (size_t o = 0; o < O; o++) check_nan("dw", dw_room + o * I + 5, 1);
     check_no_nan("db", db_room, O);
     y_room[2 * O + 1] = NAN;
     sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N, I,

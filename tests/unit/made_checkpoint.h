@@ -33,8 +33,7 @@ static char config[] = "steps = 10\n";
 static int up(void **state)
 {
     (void)state;
-    for (int i = 0; i < CELLS; i++)
-        weights[i] = (float)i + 0.25f;
+    for (int i = 0; i < CELLS; i++) weights[i] = (float)i + 0.25f;
     strcpy(dir, "/tmp/sb-test-XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }

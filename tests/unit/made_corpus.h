@@ -51,8 +51,7 @@ static inline sb_status made_append(sb_shard_writer *w, uint64_t first,
     sb_block b = {ids, sent, doc, 0, 0, 0};
     for (uint64_t d = first; d < first + n; d++) {
         uint32_t len = made_length(d);
-        for (uint32_t t = 0; t < len; t++)
-            ids[b.tokens + t] = made_id(d, t);
+        for (uint32_t t = 0; t < len; t++) ids[b.tokens + t] = made_id(d, t);
         if (len > 1) sent[b.sentences++] = b.tokens + len / 2;
         b.tokens += len;
         sent[b.sentences++] = b.tokens;

@@ -73,9 +73,8 @@ static void each_line_is_an_object_and_is_there_at_once(void **state)
     double value[] = {NAN, -INFINITY, 1e-7};
     sb_metrics_line(m, 5, name, value, 3);
     sb_metrics_line(m, 6, NULL, NULL, 0);
-    holds(
-        "{\"step\":5,\"a___\":null,\"b\":null,\"c\":1e-07}\n"
-        "{\"step\":6}\n");
+    holds("{\"step\":5,\"a___\":null,\"b\":null,\"c\":1e-07}\n"
+          "{\"step\":6}\n");
     assert_int_equal(sb_metrics_close(m), SB_OK);
 }
 
@@ -122,8 +121,7 @@ static void a_write_that_fails_is_reported_by_close(void **state)
     assert_int_equal(sb_metrics_open(comm, dir, 0, &m), SB_OK);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    for (uint64_t s = 1; s < 10; s++)
-        sb_metrics_line(m, s, NULL, NULL, 0);
+    for (uint64_t s = 1; s < 10; s++) sb_metrics_line(m, s, NULL, NULL, 0);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     sb_metrics_line(m, 10, NULL, NULL, 0); /* no hole is papered over */
     assert_int_equal(sb_metrics_close(m), SB_EIO);

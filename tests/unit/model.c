@@ -87,22 +87,24 @@ static void every_gradient_agrees_with_finite_differences(void **state)
     for (int d = 0; d < 2; d++) {
         memset(grad, 0, layout.total * sizeof *grad);
         loss(&a, &rate[d]);
-        sb_model_backward(&layout, w, &batch, weight, &rate[d], &a, grad, dword);
+        sb_model_backward(&layout, w, &batch, weight, &rate[d], &a, grad,
+                          dword);
         for (size_t p = 0; p < layout.params; p++) {
             const sb_param *x = &layout.param[p];
             for (size_t i = 0; i < x->n; i += x->n / 5 + 1) {
                 double want = slope(&a, &rate[d], w + x->at + i);
                 double got = (double)grad[x->at + i];
                 if (fabs(got - want) > 0.02 * (fabs(want) + 0.1))
-                    fail_msg("%s[%zu]: %g, by differences %g", x->tensor.name, i,
-                             got, want);
+                    fail_msg("%s[%zu]: %g, by differences %g", x->tensor.name,
+                             i, got, want);
             }
         }
         float sum[V * D] = {0}; /* rows used at several positions */
         sb_rows_add(sum, dword, place, batch.tokens, D);
         for (size_t i = 0; i < V * D; i += 7) {
             double want = slope(&a, &rate[d], rows + i);
-            assert_true(fabs((double)sum[i] - want) < 0.02 * (fabs(want) + 0.1));
+            assert_true(fabs((double)sum[i] - want) <
+                        0.02 * (fabs(want) + 0.1));
         }
     }
     sb_free(grad);
@@ -170,7 +172,8 @@ static void the_layout_has_hugging_faces_parameters(void **state)
     for (size_t i = 0; i < real.params; i++) {
         floats += real.param[i].n;
         for (size_t k = 0; k < i; k++)
-            assert_true(real.param[i].at >= real.param[k].at + real.param[k].n ||
+            assert_true(real.param[i].at >=
+                            real.param[k].at + real.param[k].n ||
                         real.param[k].at >= real.param[i].at + real.param[i].n);
     }
     assert_int_equal(real.params, 103);

@@ -43,10 +43,8 @@ static void fill_inputs(size_t s)
 static void moments(const double *x, double *mean, double *rstd)
 {
     double m = 0, v = 0;
-    for (size_t i = 0; i < D; i++)
-        m += x[i] / (double)D;
-    for (size_t i = 0; i < D; i++)
-        v += (x[i] - m) * (x[i] - m) / (double)D;
+    for (size_t i = 0; i < D; i++) m += x[i] / (double)D;
+    for (size_t i = 0; i < D; i++) v += (x[i] - m) * (x[i] - m) / (double)D;
     *mean = m;
     *rstd = 1 / sqrt(v + (double)eps);
 }
@@ -175,8 +173,7 @@ static void a_constant_row_gives_the_bias(void **state)
     eps = 1e-12f;
     N = 2, D = 64; /* a power of two, so that the mean is exact */
     fill_inputs(0);
-    for (size_t i = 0; i < D; i++)
-        x_room[i] = 3.5f;
+    for (size_t i = 0; i < D; i++) x_room[i] = 3.5f;
     forward(0, y_room);
     check_bits("y", y_room, b_room, D);
     assert_true(isfinite(rstd_room[0]));

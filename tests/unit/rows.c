@@ -101,8 +101,7 @@ static void dot_agrees_with_the_reference_at_every_alignment(void **state)
 static void dot_of_a_vector_with_itself_is_its_square(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 65; i++)
-        in_room[i] = (float)i;
+    for (size_t i = 0; i < 65; i++) in_room[i] = (float)i;
     assert_true(sb_dot(in_room, in_room, 65) == 64.0f * 65 * 129 / 6);
 }
 

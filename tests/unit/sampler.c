@@ -71,8 +71,7 @@ static void words_are_kept_as_often_as_they_should(void **state)
     const int n = 400000;
     for (uint32_t id = 5; id < 9; id++) {
         int kept = 0;
-        for (int i = 0; i < n; i++)
-            kept += sb_sampler_keeps(&s, id, &g);
+        for (int i = 0; i < n; i++) kept += sb_sampler_keeps(&s, id, &g);
         double p = sb_sampler_keep(counts[id], s.words, 1e-3);
         double sd = sqrt(p * (1 - p) / n) + 1e-9;
         assert_true(fabs(kept / (double)n - p) < 5 * sd);
@@ -91,8 +90,7 @@ static void noise_follows_the_power_of_the_counts(void **state)
         const int n = 400000;
         int seen[V] = {0};
         double sum = 0;
-        for (int i = 0; i < n; i++)
-            seen[sb_sampler_noise(&s, &g)]++;
+        for (int i = 0; i < n; i++) seen[sb_sampler_noise(&s, &g)]++;
         for (uint32_t id = 5; id < V; id++)
             if (counts[id]) sum += pow((double)counts[id], powers[k]);
         for (uint32_t id = 5; id < V; id++) {
@@ -185,8 +183,7 @@ int main(void)
         cmocka_unit_test(the_alias_table_is_exact_for_many_pieces),
         cmocka_unit_test(a_block_names_its_numbers),
         cmocka_unit_test(only_special_tokens_is_an_error),
-        cmocka_unit_test(
-            expected_updates_add_up_to_the_dot_products_of_a_pair),
+        cmocka_unit_test(expected_updates_add_up_to_the_dot_products_of_a_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

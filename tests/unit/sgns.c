@@ -36,8 +36,7 @@ static double reference(double lr)
     double loss = 0;
     for (size_t j = 0; j < n; j++) {
         double *o = ref_out + row[j] * D, dot = 0;
-        for (size_t i = 0; i < D; i++)
-            dot += ref_in[i] * o[i];
+        for (size_t i = 0; i < D; i++) dot += ref_in[i] * o[i];
         loss += softplus(j == 0 ? -dot : dot);
         double step = lr * ((j == 0 ? 1.0 : 0.0) - sigmoid(dot));
         for (size_t i = 0; i < D; i++) {
@@ -55,8 +54,7 @@ static void fill_inputs(size_t s, size_t rows, float size)
     fill(in_room + s, D, size);
     fill(din_room + s, D, size);
     fill(out_room + s, ROWS * D, size);
-    for (size_t j = 0; j < n; j++)
-        row[j] = (uint32_t)random_below(rows);
+    for (size_t j = 0; j < n; j++) row[j] = (uint32_t)random_below(rows);
 }
 
 static void copy_inputs(void)
@@ -92,8 +90,7 @@ static double loss(const double *at)
     double l = 0;
     for (size_t j = 0; j < n; j++) {
         double dot = 0;
-        for (size_t i = 0; i < D; i++)
-            dot += at[i] * at[D + j * D + i];
+        for (size_t i = 0; i < D; i++) dot += at[i] * at[D + j * D + i];
         l += softplus(j == 0 ? -dot : dot);
     }
     return l;
@@ -107,8 +104,7 @@ static void a_step_goes_down_the_slope_of_the_loss(void **state)
     D = 33, n = 6;
     fill_inputs(0, ROWS, 1.0f);
     memset(din_room, 0, sizeof din_room);
-    for (size_t j = 0; j < n; j++)
-        row[j] = (uint32_t)j;
+    for (size_t j = 0; j < n; j++) row[j] = (uint32_t)j;
     memcpy(before, out_room, sizeof before);
     to_double(at, in_room, D);
     to_double(at + D, before, n * D);
@@ -166,8 +162,7 @@ static void nan_reaches_the_loss_and_the_rows(void **state)
     (void)state;
     D = 33, n = 4;
     fill_inputs(0, ROWS, 1.0f);
-    for (size_t j = 0; j < n; j++)
-        row[j] = (uint32_t)j;
+    for (size_t j = 0; j < n; j++) row[j] = (uint32_t)j;
     out_room[2 * D + 5] = NAN;
     float got = sb_sgns_step(din_room, in_room, out_room, row, n, 0.1f, D);
     check_nan("loss", &got, 1);

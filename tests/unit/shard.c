@@ -96,8 +96,7 @@ static void a_large_block_and_many_transactions_come_back(void **state)
     assert_int_equal(sb_shard_create(path, 1 << 30, MADE_VOCAB, 1, &w), SB_OK);
     sb_block b = {ids, &end, &end, N, 1, 1};
     for (uint32_t k = 0; k < BLOCKS; k++) {
-        for (uint32_t i = 0; i < N; i++)
-            ids[i] = (i * 13 + k) % MADE_VOCAB;
+        for (uint32_t i = 0; i < N; i++) ids[i] = (i * 13 + k) % MADE_VOCAB;
         assert_int_equal(sb_shard_append(w, &b), SB_OK);
     }
     sb_shard_info info;
@@ -149,8 +148,7 @@ static void a_full_map_says_what_to_do_and_leaves_nothing(void **state)
     sb_shard_writer *w;
     assert_int_equal(sb_shard_create(path, 1 << 20, MADE_VOCAB, 1, &w), SB_OK);
     sb_status st = SB_OK;
-    for (int i = 0; i < 40 && st == SB_OK; i++)
-        st = made_append(w, 0, 40);
+    for (int i = 0; i < 40 && st == SB_OK; i++) st = made_append(w, 0, 40);
     assert_int_equal(st, SB_ELIMIT);
     assert_true(sb_error_last()->hint[0]);
     sb_shard_info info;
@@ -319,8 +317,7 @@ static void a_random_file_is_not_a_shard(void **state)
 {
     (void)state;
     unsigned char junk[3 * 4096];
-    for (size_t i = 0; i < sizeof junk; i++)
-        junk[i] = (unsigned char)(i * 37);
+    for (size_t i = 0; i < sizeof junk; i++) junk[i] = (unsigned char)(i * 37);
     assert_int_equal(sb_file_write(path, junk, sizeof junk), SB_OK);
     assert_int_equal(open_status(0), SB_EFORMAT);
     assert_int_equal(open_status(sizeof junk), SB_EFORMAT);

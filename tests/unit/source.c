@@ -133,11 +133,10 @@ static void a_byte_order_mark_is_no_text(void **state)
     PARAGRAPHS("\xef\xbb\xbfone\ntwo\n", "3:one\ntwo|");
     PARAGRAPHS("\xef\xbb\xbf\none\n", "4:one|");
     LINES("\xef\xbb\xbf", "");
-    LINES(
-        "a\n\xef\xbb\xbf"
-        "b\n",
-        "0:a|2:\xef\xbb\xbf"
-        "b|");
+    LINES("a\n\xef\xbb\xbf"
+          "b\n",
+          "0:a|2:\xef\xbb\xbf"
+          "b|");
 }
 
 static void paragraphs_are_parted_by_blank_lines(void **state)
@@ -189,9 +188,8 @@ static void random_files_do_not_depend_on_the_cutting(void **state)
 static void bad_documents_are_counted_with_their_place(void **state)
 {
     (void)state;
-    static const char text[] =
-        "good\nb\xff"
-        "d\nzero\0byte\nfine\n\xe2\x82";
+    static const char text[] = "good\nb\xff"
+                               "d\nzero\0byte\nfine\n\xe2\x82";
     expect(text, sizeof text - 1, SB_DOC_LINE, "0:good|19:fine|", 3);
     sb_buffer got = {NULL, 0, 0};
     sb_bad bad;

@@ -98,12 +98,11 @@ static void ascii_is_lowered_and_its_controls_dropped(void **state)
     (void)state;
     NORMAL("Hello, WORLD! 09", "hello, world! 09");
     NORMAL("a\tb\nc\rd", "a b c d");
-    NORMAL(
-        "a\0b\x01"
-        "c\x0b"
-        "d\x7f"
-        "e",
-        "abcde");
+    NORMAL("a\0b\x01"
+           "c\x0b"
+           "d\x7f"
+           "e",
+           "abcde");
     NORMAL("", "");
 }
 
@@ -121,20 +120,18 @@ static void accents_are_dropped(void **state)
 static void clean_text_drops_what_cannot_be_seen(void **state)
 {
     (void)state;
-    NORMAL(
-        "a\xe2\x80\x8b"
-        "b\xef\xbf\xbd"
-        "c\xee\x80\x80"
-        "d\xef\xbb\xbf"
-        "e\xc2\x85"
-        "f",
-        "abcdef"); /* ZWSP, U+FFFD, private use, BOM, NEL */
-    NORMAL(
-        "a\xc2\xa0"
-        "b\xe3\x80\x80"
-        "c\xe2\x80\xa8"
-        "d",
-        "a b c d"); /* NBSP, ideographic space, line separator */
+    NORMAL("a\xe2\x80\x8b"
+           "b\xef\xbf\xbd"
+           "c\xee\x80\x80"
+           "d\xef\xbb\xbf"
+           "e\xc2\x85"
+           "f",
+           "abcdef"); /* ZWSP, U+FFFD, private use, BOM, NEL */
+    NORMAL("a\xc2\xa0"
+           "b\xe3\x80\x80"
+           "c\xe2\x80\xa8"
+           "d",
+           "a b c d"); /* NBSP, ideographic space, line separator */
     NORMAL("\xcd\xb8", "\xcd\xb8"); /* unassigned stays */
 }
 
@@ -160,32 +157,28 @@ static void spacing_marks_are_put_in_canonical_order(void **state)
     (void)state;
     /* U+302E (224) before U+1BAA (9) changes places; a letter parts them */
     NORMAL("a\xe3\x80\xae\xe1\xae\xaa", "a\xe1\xae\xaa\xe3\x80\xae");
-    NORMAL(
-        "a\xe3\x80\xae"
-        "b\xe1\xae\xaa",
-        "a\xe3\x80\xae"
-        "b\xe1\xae\xaa");
+    NORMAL("a\xe3\x80\xae"
+           "b\xe1\xae\xaa",
+           "a\xe3\x80\xae"
+           "b\xe1\xae\xaa");
 }
 
 static void characters_newer_than_the_reference_are_letters(void **state)
 {
     (void)state;
-    NORMAL(
-        "a\xe0\xa3\x94"
-        "b",
-        "a\xe0\xa3\x94"
-        "b"); /* U+08D4: Mn since Unicode 9 */
-    words(
-        "a\xd8\x9d"
-        "b",
-        "a\xd8\x9d"
-        "b");                                       /* U+061D: Po since 14 */
+    NORMAL("a\xe0\xa3\x94"
+           "b",
+           "a\xe0\xa3\x94"
+           "b"); /* U+08D4: Mn since Unicode 9 */
+    words("a\xd8\x9d"
+          "b",
+          "a\xd8\x9d"
+          "b");                                     /* U+061D: Po since 14 */
     NORMAL("\xf0\x90\xb5\x90", "\xf0\x90\xb5\xb0"); /* U+10D50, Unicode 16 */
     NORMAL("\xf0\x91\xa4\xb8", "\xf0\x91\xa4\xb8"); /* U+11938 stays whole */
-    words(
-        "a\xe1\x99\xad"
-        "b",
-        "a|\xe1\x99\xad|b"); /* U+166D was punctuation */
+    words("a\xe1\x99\xad"
+          "b",
+          "a|\xe1\x99\xad|b"); /* U+166D was punctuation */
 }
 
 static void a_million_marks_take_no_time_to_speak_of(void **state)
@@ -216,11 +209,10 @@ static void words_end_at_space_and_punctuation(void **state)
     words("a$b~c`d|", "a|$|b|~|c|`|d||");
     words("x\xe2\x80\x94y\xe3\x80\x82", "x|\xe2\x80\x94|y|\xe3\x80\x82");
     words("1,000.5 c++", "1|,|000|.|5|c|+|+");
-    words(
-        "\xe2\x82\xac"
-        "5",
-        "\xe2\x82\xac"
-        "5"); /* a currency sign is no punctuation */
+    words("\xe2\x82\xac"
+          "5",
+          "\xe2\x82\xac"
+          "5"); /* a currency sign is no punctuation */
 }
 
 static void a_buffer_grows_and_keeps_what_it_had(void **state)

@@ -15,10 +15,9 @@
 
 enum { PAD, UNK, CLS, SEP, MASK, UN, AFF, ABLE, HELLO, A, A_IN, COMMA, B_IN };
 
-static const char text_of_vocab[] =
-    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
-    "un\n##aff\n##able\nhello\na\n##a\n,\n"
-    "##\xce\xb2\n[\n]\nmask\nh\n##ello\n##e\n";
+static const char text_of_vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
+                                    "un\n##aff\n##able\nhello\na\n##a\n,\n"
+                                    "##\xce\xb2\n[\n]\nmask\nh\n##ello\n##e\n";
 
 static sb_vocab *vocab;
 
@@ -88,8 +87,7 @@ static void more_than_a_hundred_characters_are_unknown(void **state)
     uint32_t want[100];
     memset(text, 'a', sizeof text);
     want[0] = A;
-    for (int i = 1; i < 100; i++)
-        want[i] = A_IN;
+    for (int i = 1; i < 100; i++) want[i] = A_IN;
     text[100] = 0;
     ids_are(text, 0, want, 100);
     text[100] = 'a';

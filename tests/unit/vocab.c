@@ -123,8 +123,7 @@ static void many_pieces_are_all_found(void **state)
     char *text = malloc(N * 12 + 64);
     assert_non_null(text);
     char *to = text + sprintf(text, SPECIAL);
-    for (int i = 0; i < N; i++)
-        to += sprintf(to, i % 2 ? "##%d\n" : "%d\n", i);
+    for (int i = 0; i < N; i++) to += sprintf(to, i % 2 ? "##%d\n" : "%d\n", i);
     sb_vocab *v = parse(text);
     for (uint32_t i = 0; i < N; i++) {
         char piece[16];

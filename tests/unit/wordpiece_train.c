@@ -43,8 +43,7 @@ static void gives(const char *text, uint32_t size, uint32_t letters,
     sb_words *w = count(text);
     char *got = train(w, size, letters, min_count, &n);
     assert_string_equal(got, want);
-    for (const char *c = got; *c; c++)
-        lines += *c == '\n';
+    for (const char *c = got; *c; c++) lines += *c == '\n';
     assert_int_equal(n, lines);
     free(got);
     sb_words_close(w);
@@ -71,8 +70,7 @@ static void words_of_more_than_a_hundred_characters_do_not_count(void **state)
     sb_words *w = count(text); /* 100 and 101 characters */
     assert_int_equal(sb_words_total(w), 1);
     sb_words_close(w);
-    for (int i = 0; i < 100; i++)
-        memcpy(text + 2 * i, "\xce\xb2", 2);
+    for (int i = 0; i < 100; i++) memcpy(text + 2 * i, "\xce\xb2", 2);
     text[200] = 0;
     w = count(text);
     assert_int_equal(sb_words_total(w), 1);
@@ -262,12 +260,10 @@ static void random_words(naive *t, uint32_t *seed, sb_words *w)
         *seed = *seed * 1664525u + 1013904223u;
         uint32_t bits = *seed >> 8;
         size_t n = 1 + bits % LETTERS;
-        for (size_t k = 0; k < n; k++, bits /= 3)
-            word[k] = letters[bits % 3];
+        for (size_t k = 0; k < n; k++, bits /= 3) word[k] = letters[bits % 3];
         assert_int_equal(sb_words_count(w, word, n), SB_OK);
         int at = 0, same;
-        while (at < t->words && strcmp(t->word[at], word) < 0)
-            at++;
+        while (at < t->words && strcmp(t->word[at], word) < 0) at++;
         same = at < t->words && strcmp(t->word[at], word) == 0;
         if (!same) {
             for (int k = t->words++; k > at; k--) {
@@ -302,8 +298,7 @@ static void it_finds_what_the_naive_trainer_finds(void **state)
         sb_words *w = count("");
         random_words(&t, &seed, w);
         int want = t.n + round, min_count = 1 + round % 3;
-        while (t.n < want && merge_best(&t, min_count))
-            continue;
+        while (t.n < want && merge_best(&t, min_count)) continue;
         uint32_t n;
         char *got = train(w, (uint32_t)want + 5, 100, (uint64_t)min_count, &n);
         assert_int_equal(n, t.n + 5);

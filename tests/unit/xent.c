@@ -23,10 +23,8 @@ static int32_t target[MAX_M];
 static double log_sum(const double *row)
 {
     double top = row[0], sum = 0;
-    for (size_t i = 1; i < V; i++)
-        top = fmax(top, row[i]);
-    for (size_t i = 0; i < V; i++)
-        sum += exp(row[i] - top);
+    for (size_t i = 1; i < V; i++) top = fmax(top, row[i]);
+    for (size_t i = 0; i < V; i++) sum += exp(row[i] - top);
     return top + log(sum);
 }
 
@@ -206,10 +204,8 @@ static void exp_ends_in_zero_infinity_and_nan(void **state)
                  1e4f, 3e38f, NAN,    1e-40f, 88.7228317f, -NAN,      INFINITY};
     run_exp(x, COUNT(x));
     assert_true(x[0] == 1.0f && x[1] == 1.0f && x[10] == 1.0f);
-    for (size_t i = 2; i < 6; i++)
-        assert_true(x[i] == 0.0f);
-    for (size_t i = 6; i < 9; i++)
-        assert_true(isinf(x[i]) && x[i] > 0);
+    for (size_t i = 2; i < 6; i++) assert_true(x[i] == 0.0f);
+    for (size_t i = 6; i < 9; i++) assert_true(isinf(x[i]) && x[i] > 0);
     assert_true(isnan(x[9]) && isnan(x[12]));
     assert_true(isfinite(x[11]) && x[11] > 3.3e38f);
     assert_true(isinf(x[13]));
@@ -237,8 +233,7 @@ static void nan_reaches_the_loss_and_the_gradient(void **state)
             check_no_nan("gradient", block_room, V);
             check_no_nan("gradient", block_room + 2 * V, V);
         }
-    for (size_t i = 0; i < M * V; i++)
-        block_room[i] = NAN;
+    for (size_t i = 0; i < M * V; i++) block_room[i] = NAN;
     whole(0);
     check_nan("lse", lse_room, M);
     /* One block of NaN between two that are well. */

@@ -28,8 +28,7 @@ SB_INLINE void softmax_rows_body(float *p, size_t rows, size_t T)
         float sum[LANES], max = max_row(p, T);
         size_t i = 0;
         lanes_set(sum, 0.0f);
-        for (; T - i >= LANES; i += LANES)
-            exp_block(sum, p + i, max);
+        for (; T - i >= LANES; i += LANES) exp_block(sum, p + i, max);
         if (i < T) {
             float a[LANES];
             lanes_load(a, p + i, T - i, -INFINITY);
@@ -37,8 +36,7 @@ SB_INLINE void softmax_rows_body(float *p, size_t rows, size_t T)
             lanes_store(p + i, a, T - i);
         }
         float inverse = 1.0f / lanes_sum(sum);
-        for (i = 0; i < T; i++)
-            p[i] *= inverse;
+        for (i = 0; i < T; i++) p[i] *= inverse;
     }
 }
 
@@ -53,8 +51,7 @@ SB_INLINE void softmax_rows_backward_body(float *restrict dp,
 {
     for (size_t r = 0; r < rows; r++, p += T, dp += T) {
         float s = dot_row(p, dp, T);
-        for (size_t i = 0; i < T; i++)
-            dp[i] = p[i] * (dp[i] - s);
+        for (size_t i = 0; i < T; i++) dp[i] = p[i] * (dp[i] - s);
     }
 }
 
@@ -68,8 +65,7 @@ SB_INLINE void dropout_copy_body(float *restrict y, const float *restrict x,
                                  const uint8_t *restrict keep, float scale,
                                  size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        y[i] = keep[i] ? x[i] * scale : 0.0f;
+    for (size_t i = 0; i < n; i++) y[i] = keep[i] ? x[i] * scale : 0.0f;
 }
 
 static void dropout_copy(float *y, const float *x, const uint8_t *keep,

@@ -43,8 +43,7 @@ SB_INLINE void gelu_block(float *y, const float *x)
 SB_INLINE void gelu_forward(float *y, const float *x, size_t n)
 {
     size_t i = 0;
-    for (; n - i >= LANES; i += LANES)
-        gelu_block(y + i, x + i);
+    for (; n - i >= LANES; i += LANES) gelu_block(y + i, x + i);
     if (i < n) {
         float a[LANES];
         lanes_load(a, x + i, n - i, 0.0f);
@@ -69,8 +68,7 @@ SB_INLINE void gelu_backward(float *dx, const float *dy, const float *x,
                              size_t n)
 {
     size_t i = 0;
-    for (; n - i >= LANES; i += LANES)
-        gelu_back_block(dx + i, dy + i, x + i);
+    for (; n - i >= LANES; i += LANES) gelu_back_block(dx + i, dy + i, x + i);
     if (i < n) {
         float a[LANES], d[LANES];
         lanes_load(a, x + i, n - i, 0.0f);
@@ -87,8 +85,7 @@ SB_KERNEL(sb_gelu_backward, gelu_backward,
 SB_INLINE void dropout(float *restrict x, const uint8_t *restrict keep,
                        float scale, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        x[i] = keep[i] ? x[i] * scale : 0.0f;
+    for (size_t i = 0; i < n; i++) x[i] = keep[i] ? x[i] * scale : 0.0f;
 }
 
 SB_KERNEL(sb_dropout, dropout,
@@ -97,8 +94,7 @@ SB_KERNEL(sb_dropout, dropout,
 
 SB_INLINE void add(float *restrict y, const float *restrict x, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        y[i] += x[i];
+    for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
 SB_KERNEL(sb_add, add, (float *y, const float *x, size_t n), (y, x, n))
@@ -107,16 +103,14 @@ SB_INLINE double sum_squares(const float *x, size_t n)
 {
     double sum[LANES] = {0};
     size_t i = 0;
-    for (; n - i >= LANES; i += LANES)
-        EACH_LANE(l)
+    for (; n - i >= LANES; i += LANES) EACH_LANE(l)
         {
             sum[l] += (double)x[i + l] * (double)x[i + l];
         }
     for (size_t l = 0; l < n - i; l++)
         sum[l] += (double)x[i + l] * (double)x[i + l];
     for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t l = 0; l < half; l++)
-            sum[l] += sum[l + half];
+        for (size_t l = 0; l < half; l++) sum[l] += sum[l + half];
     return sum[0];
 }
 
@@ -129,8 +123,7 @@ SB_INLINE int all_finite(const float *x, size_t n)
     for (size_t i = 0; i < n;) {
         size_t end = n - i < 4096 ? n : i + 4096;
         uint32_t bad = 0;
-        for (; i < end; i++)
-            bad |= (bits_of(x[i]) & exponent) == exponent;
+        for (; i < end; i++) bad |= (bits_of(x[i]) & exponent) == exponent;
         if (bad) return 0;
     }
     return 1;

@@ -29,7 +29,7 @@ void sb_kernels_start(void);
 /* The BLAS kernel chosen for this processor ("Zen", "SkylakeX"), static. */
 const char *sb_kernels_core(void);
 
-/* ---- linear.c ---------------------------------------------------------------- */
+/* ---- linear.c ------------------------------------------------------------ */
 
 /* y[N,O] = x[N,I] w[O,I]^T + b[O].  b may be NULL. */
 void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
@@ -40,7 +40,7 @@ void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
                         const float *x, const float *w, size_t N, size_t I,
                         size_t O);
 
-/* ---- elementwise.c ------------------------------------------------------------ */
+/* ---- elementwise.c ------------------------------------------------------- */
 
 /* Exact GELU: y = x Phi(x), Phi through erf (Hendrycks & Gimpel 2016). */
 void sb_gelu_forward(float *y, const float *x, size_t n);
@@ -54,7 +54,7 @@ double sb_sum_squares(const float *x, size_t n);
 /* 1 if every element is finite. */
 int sb_all_finite(const float *x, size_t n);
 
-/* ---- norm.c ------------------------------------------------------------------- */
+/* ---- norm.c -------------------------------------------------------------- */
 
 /* y = (x - mean) * rstd * g + b over rows of D (Ba et al. 2016); mean, rstd:
  * [N], kept for backward. eps is added to the (biased) variance. y may be x. */
@@ -66,7 +66,7 @@ void sb_layernorm_backward(float *dx, float *dg, float *db, const float *dy,
                            const float *x, const float *g, const float *mean,
                            const float *rstd, size_t N, size_t D);
 
-/* ---- attention.c -------------------------------------------------------------- */
+/* ---- attention.c --------------------------------------------------------- */
 
 /* Bidirectional self-attention of one sequence (Vaswani et al. 2017, eq. 1).
  *   qkv   [T, 3, H, K] rows: q, then k, then v of all heads
@@ -75,15 +75,15 @@ void sb_layernorm_backward(float *dx, float *dg, float *db, const float *dy,
  *   y     [T, H, K];  scores are scaled by 1/sqrt(K)
  *   scratch [T, T] */
 void sb_attention_forward(float *y, float *prob, const float *qkv,
-                          const uint8_t *keep, float keep_scale,
-                          float *scratch, size_t T, size_t H, size_t K);
+                          const uint8_t *keep, float keep_scale, float *scratch,
+                          size_t T, size_t H, size_t K);
 /* dqkv is written. scratch [2, T, T]. */
 void sb_attention_backward(float *dqkv, const float *dy, const float *prob,
                            const float *qkv, const uint8_t *keep,
                            float keep_scale, float *scratch, size_t T, size_t H,
                            size_t K);
 
-/* ---- xent.c -------------------------------------------------------------------- */
+/* ---- xent.c -------------------------------------------------------------- */
 
 /* Softmax cross entropy over a vocabulary cut into blocks of W columns.
  * Per block: max[m] of logits[m, :] and sum[m] of exp(logit - max[m]). */
@@ -98,7 +98,7 @@ void sb_xent_merge(float *lse, const float *max, const float *sum,
 void sb_xent_grad(float *logits, const float *lse, const int32_t *target,
                   float scale, size_t M, size_t W);
 
-/* ---- rows.c --------------------------------------------------------------------- */
+/* ---- rows.c -------------------------------------------------------------- */
 
 /* out[i, :] = table[row[i], :] and table[row[i], :] += in[i, :], in order. */
 void sb_rows_get(float *out, const float *table, const uint32_t *row, size_t n,
@@ -108,7 +108,7 @@ void sb_rows_add(float *table, const float *in, const uint32_t *row, size_t n,
 float sb_dot(const float *a, const float *b, size_t D);
 void sb_axpy(float *y, float a, const float *x, size_t D); /* y += a x */
 
-/* ---- sgns.c ----------------------------------------------------------------------- */
+/* ---- sgns.c -------------------------------------------------------------- */
 
 /* Negative sampling (Mikolov et al. 2013b, eq. 4): one input vector against
  * n output rows; label[0] = 1 (row[0] is the true word), others 0.
@@ -119,14 +119,15 @@ void sb_axpy(float *y, float a, const float *x, size_t D); /* y += a x */
 float sb_sgns_step(float *din, const float *in, float *out, const uint32_t *row,
                    size_t n, float lr, size_t D);
 
-/* ---- adamw.c ------------------------------------------------------------------------ */
+/* ---- adamw.c ------------------------------------------------------------- */
 
 /* AdamW (Loshchilov & Hutter 2019) as PyTorch orders it, for n elements:
  *   g = clip * grad;  w *= 1 - lr * decay;  m, v moments with bias correction
  *   w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps) */
 typedef struct sb_adamw {
     float lr, eps, decay, clip;
-    double beta1, beta2; /* double: 1 - beta is taken of them, as PyTorch does */
+    double beta1,
+        beta2;  /* double: 1 - beta is taken of them, as PyTorch does */
     uint64_t t; /* this update's number, from 1 */
 } sb_adamw;
 void sb_adamw_step(float *w, float *m, float *v, const float *grad,

@@ -25,8 +25,7 @@ void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
                        size_t N, size_t I, size_t O)
 {
     if (N == 0 || O == 0) return;
-    for (size_t i = 0; b && i < N; i++)
-        memcpy(y + i * O, b, O * sizeof *y);
+    for (size_t i = 0; b && i < N; i++) memcpy(y + i * O, b, O * sizeof *y);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)N, (int)O, (int)I,
                 1.0f, x, (int)I, w, (int)I, b ? 1.0f : 0.0f, y, (int)O);
 }
@@ -45,11 +44,9 @@ SB_INLINE void column_sums_body(float *db, const float *dy, size_t N, size_t O)
                     sum[c] += dy[i * O + o + c];
         } else {
             for (size_t i = 0; i < N; i++)
-                for (size_t c = 0; c < n; c++)
-                    sum[c] += dy[i * O + o + c];
+                for (size_t c = 0; c < n; c++) sum[c] += dy[i * O + o + c];
         }
-        for (size_t c = 0; c < n; c++)
-            db[o + c] += sum[c];
+        for (size_t c = 0; c < n; c++) db[o + c] += sum[c];
     }
 }
 

@@ -9,13 +9,11 @@ SB_INLINE float row_mean(const float *x, size_t D)
     float sum[LANES];
     size_t i = 0;
     lanes_set(sum, 0.0f);
-    for (; D - i >= LANES; i += LANES)
-        EACH_LANE(l)
+    for (; D - i >= LANES; i += LANES) EACH_LANE(l)
         {
             sum[l] += x[i + l];
         }
-    for (size_t l = 0; l < D - i; l++)
-        sum[l] += x[i + l];
+    for (size_t l = 0; l < D - i; l++) sum[l] += x[i + l];
     return lanes_sum(sum) / (float)D;
 }
 
@@ -33,8 +31,7 @@ SB_INLINE float row_variance(const float *x, float mean, size_t D)
     float sum[LANES];
     size_t i = 0;
     lanes_set(sum, 0.0f);
-    for (; D - i >= LANES; i += LANES)
-        variance_block(sum, x + i, mean);
+    for (; D - i >= LANES; i += LANES) variance_block(sum, x + i, mean);
     if (i < D) {
         float a[LANES];
         lanes_load(a, x + i, D - i, mean);

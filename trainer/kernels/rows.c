@@ -29,8 +29,7 @@ SB_KERNEL_OF(float, sb_dot, dot, (const float *a, const float *b, size_t D),
 SB_INLINE void axpy(float *restrict y, float a, const float *restrict x,
                     size_t D)
 {
-    for (size_t i = 0; i < D; i++)
-        y[i] += a * x[i];
+    for (size_t i = 0; i < D; i++) y[i] += a * x[i];
 }
 
 SB_KERNEL(sb_axpy, axpy, (float *y, float a, const float *x, size_t D),

@@ -23,8 +23,7 @@ SB_INLINE void update(float *restrict din, float *restrict o,
 /* Rows are far apart: ask for the next one while this one is worked on. */
 SB_INLINE void fetch(const float *o, size_t D)
 {
-    for (size_t i = 0; i < D; i += LANES)
-        __builtin_prefetch(o + i, 1);
+    for (size_t i = 0; i < D; i += LANES) __builtin_prefetch(o + i, 1);
 }
 
 /* The loss is the sum of log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), its second

@@ -100,8 +100,7 @@ enum { LANES = 16 };
 
 SB_INLINE void lanes_set(float *a, float value)
 {
-    for (size_t l = 0; l < LANES; l++)
-        a[l] = value;
+    for (size_t l = 0; l < LANES; l++) a[l] = value;
 }
 
 /* The short last block: a = x[0..n), n < 16; the other lanes are `fill`. */
@@ -119,8 +118,7 @@ SB_INLINE void lanes_store(float *y, const float *a, size_t n)
 SB_INLINE float lanes_sum(const float *a)
 {
     float s[8];
-    for (size_t l = 0; l < 8; l++)
-        s[l] = a[l] + a[l + 8];
+    for (size_t l = 0; l < 8; l++) s[l] = a[l] + a[l + 8];
     return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
@@ -128,8 +126,7 @@ SB_INLINE float lanes_sum(const float *a)
 SB_INLINE float lanes_max(const float *a)
 {
     float m = a[0];
-    for (size_t l = 1; l < LANES; l++)
-        m = a[l] > m ? a[l] : m;
+    for (size_t l = 1; l < LANES; l++) m = a[l] > m ? a[l] : m;
     return m;
 }
 
@@ -139,13 +136,11 @@ SB_INLINE float dot_row(const float *a, const float *b, size_t D)
     float sum[LANES];
     size_t i = 0;
     lanes_set(sum, 0.0f);
-    for (; D - i >= LANES; i += LANES)
-        EACH_LANE(l)
+    for (; D - i >= LANES; i += LANES) EACH_LANE(l)
         {
             sum[l] += a[i + l] * b[i + l];
         }
-    for (size_t l = 0; l < D - i; l++)
-        sum[l] += a[i + l] * b[i + l];
+    for (size_t l = 0; l < D - i; l++) sum[l] += a[i + l] * b[i + l];
     return lanes_sum(sum);
 }
 
@@ -155,8 +150,7 @@ SB_INLINE float max_row(const float *x, size_t n)
     float top[LANES];
     size_t i = 0;
     lanes_set(top, -INFINITY);
-    for (; n - i >= LANES; i += LANES)
-        EACH_LANE(l)
+    for (; n - i >= LANES; i += LANES) EACH_LANE(l)
         {
             top[l] = x[i + l] > top[l] ? x[i + l] : top[l];
         }

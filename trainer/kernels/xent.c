@@ -25,8 +25,7 @@ SB_INLINE float row_sum(const float *x, float max, size_t W)
         size_t i = c, end = W - c < CHUNK ? W : c + CHUNK;
         float sum[LANES];
         lanes_set(sum, 0.0f);
-        for (; end - i >= LANES; i += LANES)
-            sum_block(sum, x + i, max);
+        for (; end - i >= LANES; i += LANES) sum_block(sum, x + i, max);
         if (i < end) {
             float a[LANES];
             lanes_load(a, x + i, end - i, -INFINITY);
@@ -81,8 +80,7 @@ SB_INLINE void xent_grad(float *row, const float *lse, const int32_t *target,
     for (size_t m = 0; m < M; m++, row += W) {
         float z = lse[m];
         size_t i = 0;
-        for (; W - i >= LANES; i += LANES)
-            grad_block(row + i, z, scale);
+        for (; W - i >= LANES; i += LANES) grad_block(row + i, z, scale);
         if (i < W) {
             float a[LANES];
             lanes_load(a, row + i, W - i, -INFINITY);

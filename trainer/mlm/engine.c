@@ -13,7 +13,7 @@
 #include "comm/reduce.h"
 #include "trainer/kernels/kernels.h"
 
-/* ---- open ------------------------------------------------------------------------ */
+/* ---- open ---------------------------------------------------------------- */
 
 static sb_status check(const sb_mlm_options *o, int ranks)
 {
@@ -42,7 +42,8 @@ static size_t slot_width(const sb_mlm_options *o)
  * than this rank's share, one per worker. */
 static size_t acts_wanted(const sb_mlm_options *o, size_t slots)
 {
-    if (!o->micro_batch || o->micro_batch >= slots * slot_width(o)) return slots;
+    if (!o->micro_batch || o->micro_batch >= slots * slot_width(o))
+        return slots;
     return (size_t)o->threads < slots ? (size_t)o->threads : slots;
 }
 
@@ -80,7 +81,8 @@ static sb_status open_slots(sb_mlm *m)
     for (size_t i = 0; i < m->slots; i++) {
         sb_slot *s = &m->slot[i];
         s->first = sb_share(o->batch, (int)(m->first_slot + i), (int)o->slots);
-        s->last = sb_share(o->batch, (int)(m->first_slot + i) + 1, (int)o->slots);
+        s->last =
+            sb_share(o->batch, (int)(m->first_slot + i) + 1, (int)o->slots);
         SB_TRY(sb_batch_open(width, o->max_length, &s->batch));
         SB_TRY(sb_alloc(width * o->max_length, o->shape.dim * sizeof(float),
                         "row gradients", &s->dword));
@@ -122,13 +124,16 @@ sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
         st = open_local(m, vocab);
     }
     SB_GOTO(st, sb_agree(c, st), failed);
-    SB_GOTO(st, sb_table_open(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1,
-                              &m->table),
+    SB_GOTO(st,
+            sb_table_open(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1,
+                          &m->table),
             failed);
-    SB_GOTO(st, sb_head_open(m->table, m->pool, (size_t)o->logit_bytes,
-                             o->adam.train_table, &m->head),
+    SB_GOTO(st,
+            sb_head_open(m->table, m->pool, (size_t)o->logit_bytes,
+                         o->adam.train_table, &m->head),
             failed);
-    SB_GOTO(st, sb_optimiser_open(c, &m->layout, m->table, &m->optimiser), failed);
+    SB_GOTO(st, sb_optimiser_open(c, &m->layout, m->table, &m->optimiser),
+            failed);
     *mlm_out = m;
     return SB_OK;
 failed:
@@ -151,13 +156,14 @@ void sb_mlm_close(sb_mlm *m)
     for (size_t i = 0; m->acts && i < m->nacts; i++) sb_acts_close(&m->acts[i]);
     sb_layout_close(&m->layout);
     void *owned[] = {m->slot, m->acts, m->w, m->cut};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) sb_free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     void *grown[] = {m->ids, m->z, m->dz, m->target};
     for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++) free(grown[i]);
     sb_free(m);
 }
 
-/* ---- batches of the wave ------------------------------------------------------------ */
+/* ---- batches of the wave ------------------------------------------------- */
 
 static sb_status fill_slots(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
                             uint64_t first, uint64_t limit)
@@ -235,12 +241,13 @@ static sb_status room(sb_mlm *m, size_t masked)
                    "targets");
 }
 
-/* ---- forward -------------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------- */
 
 static sb_dropout_rate dropout(const sb_mlm *m)
 {
     return (sb_dropout_rate){.hidden = m->training ? m->o->dropout : 0,
-                             .attention = m->training ? m->o->attention_dropout : 0,
+                             .attention =
+                                 m->training ? m->o->attention_dropout : 0,
                              .seed = m->o->seed};
 }
 
@@ -249,8 +256,8 @@ static void run_forward(sb_mlm *m, size_t task, int worker)
     sb_slot *s = &m->slot[task];
     sb_dropout_rate drop = dropout(m);
     s->acts = &m->acts[m->nacts == m->slots ? task : (size_t)worker];
-    sb_model_forward(&m->layout, m->w, &s->batch, m->rows, m->place + s->token_at,
-                     &drop, s->acts);
+    sb_model_forward(&m->layout, m->w, &s->batch, m->rows,
+                     m->place + s->token_at, &drop, s->acts);
 }
 
 static sb_status forward_slot(void *context, size_t task, int worker)
@@ -289,7 +296,8 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
         st = sb_alloc((size_t)sb_comm_size(m->comm) + 1, sizeof *bytes, "ranks",
                       &bytes);
     SB_GOTO(st, sb_agree(m->comm, st), out);
-    SB_GOTO(st, sb_table_pull(m->table, m->ids, tokens, &m->rows, &m->place), out);
+    SB_GOTO(st, sb_table_pull(m->table, m->ids, tokens, &m->rows, &m->place),
+            out);
     st = sb_pool_run(m->pool, m->slots, forward_slot, m);
     SB_GOTO(st, sb_agree(m->comm, st), out);
     gather_positions(m, bytes);
@@ -297,16 +305,17 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
                  .tokens = (size_t)sum.tokens,
                  .stop = (int)sum.stop};
     if (w.masked)
-        SB_GOTO(st, sb_head_forward(m->head, m->z, m->target, w.masked,
-                                    &w.loss_sum),
-                out);
+        SB_GOTO(
+            st,
+            sb_head_forward(m->head, m->z, m->target, w.masked, &w.loss_sum),
+            out);
     *wave_out = w;
 out:
     sb_free(bytes);
     return st;
 }
 
-/* ---- backward ------------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------ */
 
 static sb_status backward_slot(void *context, size_t task, int worker)
 {
@@ -318,8 +327,8 @@ static sb_status backward_slot(void *context, size_t task, int worker)
     if (m->nacts != m->slots) run_forward(m, task, worker);
     sb_dropout_rate drop = dropout(m);
     size_t own = s->masked_at - m->cut[sb_comm_rank(m->comm)];
-    sb_model_backward(&m->layout, m->w, &s->batch, m->dz + own * D, &drop, s->acts,
-                      grad, s->dword);
+    sb_model_backward(&m->layout, m->w, &s->batch, m->dz + own * D, &drop,
+                      s->acts, grad, s->dword);
     sb_tree_add(m->grads, m->first_slot + task, grad);
     return SB_OK;
 }

@@ -23,10 +23,10 @@
 typedef struct sb_slot {
     uint64_t first, last; /* sequences of the wave            */
     sb_batch batch;
-    sb_acts *acts;        /* its own, or the worker's         */
-    size_t token_at;      /* first of this rank's ids         */
-    size_t masked_at;     /* first of the wave's positions    */
-    float *dword;         /* [max tokens, D] row gradients    */
+    sb_acts *acts;    /* its own, or the worker's         */
+    size_t token_at;  /* first of this rank's ids         */
+    size_t masked_at; /* first of the wave's positions    */
+    float *dword;     /* [max tokens, D] row gradients    */
 } sb_slot;
 
 typedef struct sb_mlm {
@@ -41,19 +41,19 @@ typedef struct sb_mlm {
     sb_pool *pool;
     sb_tree *grads;
     uint64_t first_slot;
-    size_t slots;   /* own slots */
+    size_t slots; /* own slots */
     sb_slot *slot;
     sb_acts *acts;
-    size_t nacts;   /* == slots: kept for backward; else one per worker,
+    size_t nacts; /* == slots: kept for backward; else one per worker,
                        and backward runs the forward again */
     /* the wave in progress */
-    uint32_t *ids;  /* this rank's, all own slots */
+    uint32_t *ids; /* this rank's, all own slots */
     const float *rows;
     const uint32_t *place;
     float *z, *dz;
     uint32_t *target;
     size_t ids_cap, z_cap, dz_cap, target_cap;
-    size_t *cut;    /* [size + 1] positions of each rank */
+    size_t *cut; /* [size + 1] positions of each rank */
     int training;
 } sb_mlm;
 

@@ -29,8 +29,7 @@ struct sb_filler {
     float *logits;    /* own rows   */
 };
 
-/* ---- shape from the tensors
- * ------------------------------------------------------- */
+/* ---- shape from the tensors ---------------------------------------------- */
 
 static sb_status dims(sb_ckpt *c, const char *name, sb_tensor *out)
 {
@@ -165,8 +164,7 @@ static sb_status load_batch(sb_filler *f, const uint32_t *ids, size_t n,
 static void best_rows(const sb_filler *f, size_t k, sb_guess *best)
 {
     const sb_table *t = f->table;
-    for (size_t i = 0; i < k; i++)
-        best[i] = (sb_guess){SB_NO_ID, -INFINITY};
+    for (size_t i = 0; i < k; i++) best[i] = (sb_guess){SB_NO_ID, -INFINITY};
     for (size_t r = 0; r < (size_t)(t->last - t->first); r++) {
         float x = f->logits[r];
         if (!(x > best[k - 1].probability)) continue; /* ties: the lower id */

@@ -15,7 +15,8 @@ enum { PARAMS_FIXED = 7, PARAMS_LAYER = 16 };
 static size_t region(sb_layout *l, size_t n)
 {
     size_t at = l->total;
-    l->total = (at + n + SB_LAYOUT_ALIGN - 1) / SB_LAYOUT_ALIGN * SB_LAYOUT_ALIGN;
+    l->total =
+        (at + n + SB_LAYOUT_ALIGN - 1) / SB_LAYOUT_ALIGN * SB_LAYOUT_ALIGN;
     return at;
 }
 
@@ -83,8 +84,9 @@ static sb_status check(const sb_mlm_shape *s)
 {
     SB_REQUIRE(s->dim && s->heads && s->layers && s->ffn && s->vocab &&
                    s->positions,
-               SB_EINVAL, "a model without width, heads, layers, feed-forward "
-                          "width, vocabulary or positions");
+               SB_EINVAL,
+               "a model without width, heads, layers, feed-forward "
+               "width, vocabulary or positions");
     SB_REQUIRE(s->dim % s->heads == 0, SB_EINVAL,
                "dim = %u is not divisible by heads = %u", s->dim, s->heads);
     SB_REQUIRE(s->dim % 8 == 0, SB_EINVAL, "dim = %u is not a multiple of 8",
@@ -129,7 +131,8 @@ size_t sb_layout_pieces(const sb_layout *l)
 
 size_t sb_layout_cut(const sb_layout *l, int rank, int size)
 {
-    size_t at = (size_t)sb_share(sb_layout_pieces(l), rank, size) * SB_LAYOUT_PIECE;
+    size_t at =
+        (size_t)sb_share(sb_layout_pieces(l), rank, size) * SB_LAYOUT_PIECE;
     return at < l->total ? at : l->total;
 }
 

@@ -47,9 +47,9 @@ typedef struct sb_param {
 
 typedef struct sb_layout {
     sb_mlm_shape shape;
-    size_t position, norm_g, norm_b;           /* embeddings             */
-    size_t head_w, head_b, head_g, head_beta;  /* vocab_transform, _norm */
-    sb_layer_at *layer;                        /* [layers]               */
+    size_t position, norm_g, norm_b;          /* embeddings             */
+    size_t head_w, head_b, head_g, head_beta; /* vocab_transform, _norm */
+    sb_layer_at *layer;                       /* [layers]               */
     sb_param *param;
     size_t params;
     size_t total; /* floats, a multiple of SB_LAYOUT_ALIGN */

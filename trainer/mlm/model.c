@@ -8,7 +8,7 @@
 #include "comm/base/rng.h"
 #include "trainer/kernels/kernels.h"
 
-/* ---- activations: one table of sizes, carved from one block -------------------- */
+/* ---- activations: one table of sizes, carved from one block -------------- */
 
 typedef struct carver {
     char *base; /* NULL: only add up */
@@ -90,9 +90,10 @@ sb_status sb_acts_bytes(const sb_layout *l, size_t sequences, size_t max_length,
     carver c = {0};
     sb_acts a;
     carve_all(&c, l, sequences, max_length, &a);
-    SB_REQUIRE(!c.overflow, SB_ELIMIT,
-               "activations of %zu sequences of %zu tokens do not fit in memory",
-               sequences, max_length);
+    SB_REQUIRE(
+        !c.overflow, SB_ELIMIT,
+        "activations of %zu sequences of %zu tokens do not fit in memory",
+        sequences, max_length);
     *bytes_out = c.bytes;
     return SB_OK;
 }
@@ -116,7 +117,7 @@ void sb_acts_close(sb_acts *a)
     memset(a, 0, sizeof *a);
 }
 
-/* ---- dropout -------------------------------------------------------------------- */
+/* ---- dropout ------------------------------------------------------------- */
 
 static float scale_of(float p)
 {
@@ -141,23 +142,25 @@ static void drop_rows_backward(float *dx, const uint8_t *keep,
                                const sb_batch *b, size_t D,
                                const sb_dropout_rate *d)
 {
-    if (d->hidden > 0)
-        sb_dropout(dx, keep, scale_of(d->hidden), b->tokens * D);
+    if (d->hidden > 0) sb_dropout(dx, keep, scale_of(d->hidden), b->tokens * D);
 }
 
-/* ---- attention over the packed sequences ------------------------------------------ */
+/* ---- attention over the packed sequences --------------------------------- */
 
 static void attention(const sb_layout *l, const sb_batch *b, uint32_t site,
-                      const sb_dropout_rate *d, sb_layer_acts *y, float *scratch)
+                      const sb_dropout_rate *d, sb_layer_acts *y,
+                      float *scratch)
 {
     size_t D = l->shape.dim, H = l->shape.heads, at = 0;
     sb_rng_key key = sb_rng_key_make(d->seed, SB_RNG_DROPOUT);
     for (size_t s = 0; s < b->sequences; s++) {
         size_t row = b->seq_begin[s], T = b->seq_begin[s + 1] - row;
         uint8_t *keep = d->attention > 0 ? y->keep_prob + at : NULL;
-        if (keep) sb_rng_keep(key, b->sample[s], site, d->attention, keep, H * T * T);
-        sb_attention_forward(y->att + row * D, y->prob + at, y->qkv + row * 3 * D,
-                             keep, scale_of(d->attention), scratch, T, H, D / H);
+        if (keep)
+            sb_rng_keep(key, b->sample[s], site, d->attention, keep, H * T * T);
+        sb_attention_forward(y->att + row * D, y->prob + at,
+                             y->qkv + row * 3 * D, keep, scale_of(d->attention),
+                             scratch, T, H, D / H);
         at += H * T * T;
     }
 }
@@ -177,7 +180,7 @@ static void attention_backward(const sb_layout *l, const sb_batch *b,
     }
 }
 
-/* ---- one transformer layer ---------------------------------------------------------- */
+/* ---- one transformer layer ----------------------------------------------- */
 
 enum { SITE_EMBEDDING = 0, SITE_ATTENTION = 1, SITE_FFN = 2, SITES = 4 };
 
@@ -210,9 +213,9 @@ static void layer_forward(const sb_layout *l, const float *w, const sb_batch *b,
 
 /* a->dx holds the gradient of the layer's output and receives that of its
  * input x. */
-static void layer_backward(const sb_layout *l, const float *w, const sb_batch *b,
-                           uint32_t i, const float *x, const sb_dropout_rate *d,
-                           sb_acts *a, float *g)
+static void layer_backward(const sb_layout *l, const float *w,
+                           const sb_batch *b, uint32_t i, const float *x,
+                           const sb_dropout_rate *d, sb_acts *a, float *g)
 {
     const sb_layer_at *p = &l->layer[i];
     const sb_layer_acts *y = &a->layer[i];
@@ -237,7 +240,7 @@ static void layer_backward(const sb_layout *l, const float *w, const sb_batch *b
     sb_add(a->dx, a->dy, N * D);
 }
 
-/* ---- embeddings, head, and all together ------------------------------------------------ */
+/* ---- embeddings, head, and all together ---------------------------------- */
 
 static void embed(const sb_layout *l, const float *w, const sb_batch *b,
                   const float *rows, const uint32_t *place,
@@ -254,9 +257,9 @@ static void embed(const sb_layout *l, const float *w, const sb_batch *b,
     drop_rows(a->x0, a->keep_emb, b, D, SITE_EMBEDDING, d);
 }
 
-static void embed_backward(const sb_layout *l, const float *w, const sb_batch *b,
-                           const sb_dropout_rate *d, sb_acts *a, float *g,
-                           float *dword)
+static void embed_backward(const sb_layout *l, const float *w,
+                           const sb_batch *b, const sb_dropout_rate *d,
+                           sb_acts *a, float *g, float *dword)
 {
     size_t D = l->shape.dim;
     drop_rows_backward(a->dx, a->keep_emb, b, D, d);
@@ -267,7 +270,6 @@ static void embed_backward(const sb_layout *l, const float *w, const sb_batch *b
         sb_add(g + l->position, dword + row * D, T * D);
     }
 }
-
 
 void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
                       const float *rows, const uint32_t *place,
@@ -283,8 +285,8 @@ void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
     sb_rows_get(a->picked, x, b->masked, M, D);
     sb_linear_forward(a->pre, a->picked, w + l->head_w, w + l->head_b, M, D, D);
     sb_gelu_forward(a->act, a->pre, M * D);
-    sb_layernorm_forward(a->z, a->head_mean, a->head_rstd, a->act, w + l->head_g,
-                         w + l->head_beta, SB_MLM_EPS, M, D);
+    sb_layernorm_forward(a->z, a->head_mean, a->head_rstd, a->act,
+                         w + l->head_g, w + l->head_beta, SB_MLM_EPS, M, D);
 }
 
 void sb_model_backward(const sb_layout *l, const float *w, const sb_batch *b,
@@ -293,13 +295,15 @@ void sb_model_backward(const sb_layout *l, const float *w, const sb_batch *b,
 {
     size_t D = l->shape.dim, M = b->nmasked, N = b->tokens;
     sb_layernorm_backward(a->dy, grad + l->head_g, grad + l->head_beta, dz,
-                          a->act, w + l->head_g, a->head_mean, a->head_rstd, M, D);
+                          a->act, w + l->head_g, a->head_mean, a->head_rstd, M,
+                          D);
     sb_gelu_backward(a->dy, a->dy, a->pre, M * D);
     sb_linear_backward(a->dwide, grad + l->head_w, grad + l->head_b, a->dy,
                        a->picked, w + l->head_w, M, D, D);
     memset(a->dx, 0, N * D * sizeof(float));
     sb_rows_add(a->dx, a->dwide, b->masked, M, D);
     for (uint32_t i = l->shape.layers; i-- > 0;)
-        layer_backward(l, w, b, i, i ? a->layer[i - 1].out : a->x0, drop, a, grad);
+        layer_backward(l, w, b, i, i ? a->layer[i - 1].out : a->x0, drop, a,
+                       grad);
     embed_backward(l, w, b, drop, a, grad, dword);
 }

@@ -34,15 +34,15 @@ typedef struct sb_layer_acts {
 /* Activations of one slot, and room for its backward pass. One allocation. */
 typedef struct sb_acts {
     size_t max_tokens, max_sequence;
-    float *emb;          /* [N, D] word + position; LN input              */
-    float *mean, *rstd;  /* [N]                                           */
-    float *x0;           /* [N, D] input of layer 0                       */
+    float *emb;         /* [N, D] word + position; LN input              */
+    float *mean, *rstd; /* [N]                                           */
+    float *x0;          /* [N, D] input of layer 0                       */
     uint8_t *keep_emb;
     sb_layer_acts *layer;
-    float *picked;       /* [M, D] hidden rows of the masked positions    */
-    float *pre, *act;    /* [M, D] head: before and after GELU            */
+    float *picked;    /* [M, D] hidden rows of the masked positions    */
+    float *pre, *act; /* [M, D] head: before and after GELU            */
     float *head_mean, *head_rstd;
-    float *z;            /* [M, D] what the vocabulary is scored against  */
+    float *z; /* [M, D] what the vocabulary is scored against  */
     float *dx, *dy, *dwide, *scratch; /* backward                         */
     void *memory;
 } sb_acts;

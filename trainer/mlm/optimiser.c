@@ -29,7 +29,8 @@ sb_status sb_optimiser_open(sb_comm *c, const sb_layout *l, sb_table *table,
     SB_GOTO(st, sb_alloc(n, sizeof(float), "gradients", &o.grad), agree);
     SB_GOTO(st, sb_alloc(n, sizeof(float), "Adam moments", &o.m), agree);
     SB_GOTO(st, sb_alloc(n, sizeof(float), "Adam moments", &o.v), agree);
-    SB_GOTO(st, sb_alloc((size_t)size + 1, sizeof *o.cut, "pieces", &o.cut), agree);
+    SB_GOTO(st, sb_alloc((size_t)size + 1, sizeof *o.cut, "pieces", &o.cut),
+            agree);
     st = sb_alloc(sb_layout_pieces(l) + (size_t)table->blocks, sizeof *o.square,
                   "gradient norms", &o.square);
 agree:
@@ -51,7 +52,7 @@ void sb_optimiser_close(sb_optimiser *o)
     memset(o, 0, sizeof *o);
 }
 
-/* ---- norm -------------------------------------------------------------------------- */
+/* ---- norm ---------------------------------------------------------------- */
 
 typedef struct norm_job {
     sb_optimiser *o;
@@ -75,7 +76,8 @@ static sb_status norm_piece(void *context, size_t task, int worker)
     size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
     size_t rows = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at;
     double sum = sb_sum_squares(t->bias_grad + at, rows);
-    if (j->train_table) sum += sb_sum_squares(t->grad + at * t->dim, rows * t->dim);
+    if (j->train_table)
+        sum += sb_sum_squares(t->grad + at * t->dim, rows * t->dim);
     o->square[sb_layout_pieces(o->layout) + b] = sum;
     return SB_OK;
 }
@@ -84,7 +86,8 @@ static sb_status norm(sb_optimiser *o, int train_table, sb_pool *pool,
                       double *norm_out)
 {
     int size = sb_comm_size(o->comm), r = sb_comm_rank(o->comm);
-    size_t pieces = sb_layout_pieces(o->layout), blocks = (size_t)o->table->blocks;
+    size_t pieces = sb_layout_pieces(o->layout),
+           blocks = (size_t)o->table->blocks;
     norm_job j = {.o = o, .train_table = train_table};
     j.first_piece = (size_t)sb_share(pieces, r, size);
     j.own_pieces = (size_t)sb_share(pieces, r + 1, size) - j.first_piece;
@@ -102,7 +105,7 @@ static sb_status norm(sb_optimiser *o, int train_table, sb_pool *pool,
     return SB_OK;
 }
 
-/* ---- update ------------------------------------------------------------------------- */
+/* ---- update -------------------------------------------------------------- */
 
 typedef struct update_job {
     sb_optimiser *o;
@@ -135,15 +138,16 @@ static sb_status update_piece(void *context, size_t task, int worker)
     sb_table *t = o->table;
     uint64_t b = t->first_block + (task - j->params);
     size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
-    size_t n = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at, D = t->dim;
+    size_t n = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at,
+           D = t->dim;
     s.decay = 0;
-    sb_adamw_step(t->bias + at, t->bias_m + at, t->bias_v + at, t->bias_grad + at,
-                  &s, n);
+    sb_adamw_step(t->bias + at, t->bias_m + at, t->bias_v + at,
+                  t->bias_grad + at, &s, n);
     memset(t->bias_grad + at, 0, n * sizeof(float));
     if (!j->a->train_table) return SB_OK;
     s.decay = j->a->decay;
-    sb_adamw_step(t->rows + at * D, t->m + at * D, t->v + at * D, t->grad + at * D,
-                  &s, n * D);
+    sb_adamw_step(t->rows + at * D, t->m + at * D, t->v + at * D,
+                  t->grad + at * D, &s, n * D);
     memset(t->grad + at * D, 0, n * D * sizeof(float));
     return SB_OK;
 }
@@ -153,7 +157,8 @@ sb_status sb_optimiser_step(sb_optimiser *o, const sb_tree *grads,
                             sb_pool *pool, float *w, double *norm_out)
 {
     int size = sb_comm_size(o->comm);
-    for (int r = 0; r <= size; r++) o->cut[r] = sb_layout_cut(o->layout, r, size);
+    for (int r = 0; r <= size; r++)
+        o->cut[r] = sb_layout_cut(o->layout, r, size);
     SB_TRY(sb_reduce_scatter(o->comm, grads, o->cut, o->grad));
     double length;
     SB_TRY(norm(o, a->train_table, pool, &length));
@@ -171,7 +176,8 @@ sb_status sb_optimiser_step(sb_optimiser *o, const sb_tree *grads,
                         .t = step};
     size_t own = (size_t)(o->table->last_block - o->table->first_block);
     SB_TRY(sb_pool_run(pool, j.params + own, update_piece, &j));
-    for (int r = 0; r <= size; r++) o->cut[r] = sb_layout_cut(o->layout, r, size);
+    for (int r = 0; r <= size; r++)
+        o->cut[r] = sb_layout_cut(o->layout, r, size);
     SB_TRY(sb_gather_parts(o->comm, w, o->cut));
     *norm_out = length;
     return SB_OK;

@@ -39,10 +39,10 @@ typedef struct sb_optimiser {
     sb_comm *comm;
     const sb_layout *layout;
     sb_table *table;
-    size_t first, last;    /* owned floats of the flat vector */
-    float *grad, *m, *v;   /* [last - first]                  */
-    size_t *cut;           /* [size + 1]                      */
-    double *square;        /* per piece and block             */
+    size_t first, last;  /* owned floats of the flat vector */
+    float *grad, *m, *v; /* [last - first]                  */
+    size_t *cut;         /* [size + 1]                      */
+    double *square;      /* per piece and block             */
 } sb_optimiser;
 
 SB_MUST_USE sb_status sb_optimiser_open(sb_comm *c, const sb_layout *l,

@@ -80,10 +80,9 @@ static void record(run *r, const sb_wave *w, double loss, double norm,
 static sb_status diverged(run *r, sb_status st)
 {
     if (st != SB_ENAN) return st;
-    return sb_hint(
-        "a lower --lr or a longer --warmup; the last good state is "
-        "step %" PRIu64 " in %s",
-        r->saved, r->o->dir);
+    return sb_hint("a lower --lr or a longer --warmup; the last saved state is "
+                   "step %" PRIu64 " in %s",
+                   r->saved, r->o->dir);
 }
 
 /* One update, or *stop_out = 1 and none. */
@@ -131,16 +130,17 @@ static sb_status loop(run *r)
     }
     r->report.seconds = sb_now() - start;
     r->report.waited = sb_comm_seconds(r->m->comm) - waited;
+    SB_TRY(save(r));
+    if (stop)
+        SB_FAIL(SB_ESTOP, "asked to stop: step %" PRIu64 " is saved in %s",
+                r->step, o->dir);
     sb_progress_end(&r->progress,
                     "%" PRIu64
                     " steps, loss %.4f, %.0f tokens/s, waiting %.0f %%",
                     r->report.steps, r->report.loss_last,
                     (double)r->report.tokens / r->report.seconds,
                     100 * r->report.waited / r->report.seconds);
-    SB_TRY(save(r));
-    if (!stop) return SB_OK;
-    SB_FAIL(SB_ESTOP, "asked to stop: step %" PRIu64 " is saved in %s", r->step,
-            o->dir);
+    return SB_OK;
 }
 
 /* A run may be killed between its last checkpoint and its last evaluation. */

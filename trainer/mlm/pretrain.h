@@ -21,22 +21,22 @@
 #include "trainer/mlm/optimiser.h"
 
 typedef struct sb_mlm_options {
-    const char *dir;        /* checkpoints and metrics.jsonl               */
-    const char *config;     /* effective configuration                     */
-    const char *init_dir;   /* word2vec's checkpoints; NULL: random rows   */
-    double init_scale;      /* deviation word2vec rows get; 0: as they are */
-    int unigram_bias;       /* start the output bias at log unigram        */
-    sb_mlm_shape shape;     /* vocab comes from the vocabulary             */
-    float init_range;       /* deviation of initial weights (0.02)         */
+    const char *dir;      /* checkpoints and metrics.jsonl               */
+    const char *config;   /* effective configuration                     */
+    const char *init_dir; /* word2vec's checkpoints; NULL: random rows   */
+    double init_scale;    /* deviation word2vec rows get; 0: as they are */
+    int unigram_bias;     /* start the output bias at log unigram        */
+    sb_mlm_shape shape;   /* vocab comes from the vocabulary             */
+    float init_range;     /* deviation of initial weights (0.02)         */
     uint32_t batch, slots, max_length, micro_batch; /* micro 0: all        */
-    uint32_t vocab_block;   /* rows of a vocabulary block                  */
+    uint32_t vocab_block; /* rows of a vocabulary block                  */
     float mask_prob, dropout, attention_dropout;
     sb_schedule schedule;
     sb_adam_options adam;
-    uint64_t stop_at;       /* leave after this step, with a checkpoint; 0 */
+    uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
-    uint64_t logit_bytes;   /* logits kept between the head's passes       */
+    uint64_t logit_bytes; /* logits kept between the head's passes       */
     uint64_t seed;
     int threads;
 } sb_mlm_options;
@@ -44,12 +44,12 @@ typedef struct sb_mlm_options {
 /* What a run has to say at its end. Losses in nats per masked token; NaN
  * where nothing was measured. */
 typedef struct sb_mlm_report {
-    uint64_t steps, tokens;      /* done in this run                       */
+    uint64_t steps, tokens;       /* done in this run                       */
     double loss_first, loss_last; /* training loss, first and last step    */
-    double heldout_before;       /* at step 0 (from metrics on a resume)   */
+    double heldout_before;        /* at step 0 (from metrics on a resume)   */
     double heldout_after;
-    double random, unigram;      /* ln V; cross entropy of the unigrams    */
-    double seconds, waited;      /* of the step loop; inside collectives   */
+    double random, unigram; /* ln V; cross entropy of the unigrams    */
+    double seconds, waited; /* of the step loop; inside collectives   */
 } sb_mlm_report;
 
 /* Train, or go on where the newest checkpoint in dir stands. Collective.

@@ -14,16 +14,16 @@
 
 /* Buffers of the exchanges; they grow in the first steps and then stay. */
 typedef struct sb_route {
-    size_t *send_n, *recv_n;           /* [size]                           */
-    uint32_t *place;                   /* [ids of the pull]                */
+    size_t *send_n, *recv_n; /* [size]                           */
+    uint32_t *place;         /* [ids of the pull]                */
     size_t place_cap;
-    uint32_t *unique, *asked;          /* ids sent, ids received           */
+    uint32_t *unique, *asked; /* ids sent, ids received           */
     size_t unique_cap, asked_cap;
-    float *out, *in;                   /* rows sent, rows received         */
-    size_t out_cap, in_cap;            /* floats                           */
-    uint32_t *local;                   /* asked ids as local row numbers   */
+    float *out, *in;        /* rows sent, rows received         */
+    size_t out_cap, in_cap; /* floats                           */
+    uint32_t *local;        /* asked ids as local row numbers   */
     size_t local_cap;
-    uint64_t *rank_end;                /* [size] first row behind a rank   */
+    uint64_t *rank_end; /* [size] first row behind a rank   */
 } sb_route;
 
 uint64_t sb_table_bytes(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
@@ -31,7 +31,8 @@ uint64_t sb_table_bytes(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
 {
     uint64_t blocks = (vocab + block - 1) / block;
     int r = sb_comm_rank(c), p = sb_comm_size(c);
-    uint64_t rows = (sb_share(blocks, r + 1, p) - sb_share(blocks, r, p)) * block;
+    uint64_t rows =
+        (sb_share(blocks, r + 1, p) - sb_share(blocks, r, p)) * block;
     return rows * (dim + 1) * sizeof(float) * (moments ? 4 : 1) +
            vocab * sizeof(uint32_t);
 }
@@ -45,8 +46,8 @@ static sb_status route_open(sb_table *t)
     SB_TRY(sb_alloc(size, sizeof *e->recv_n, "row exchange", &e->recv_n));
     SB_TRY(sb_alloc(size, sizeof *e->rank_end, "row exchange", &e->rank_end));
     for (size_t r = 0; r < size; r++)
-        e->rank_end[r] = sb_table_block_row(
-            t, sb_share(t->blocks, (int)r + 1, (int)size));
+        e->rank_end[r] =
+            sb_table_block_row(t, sb_share(t->blocks, (int)r + 1, (int)size));
     return SB_OK;
 }
 
@@ -63,7 +64,8 @@ static sb_status arrays_open(sb_table *t, int moments)
         for (int i = 0; i < 3; i++) {
             SB_TRY(sb_alloc(n, t->dim * sizeof(float),
                             "token table's gradient and moments", wide[i]));
-            SB_TRY(sb_alloc(n, sizeof(float), "output bias's moments", thin[i]));
+            SB_TRY(
+                sb_alloc(n, sizeof(float), "output bias's moments", thin[i]));
         }
     }
     return route_open(t);
@@ -98,17 +100,20 @@ sb_status sb_table_open(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
 void sb_table_close(sb_table *t)
 {
     if (!t) return;
-    float *owned[] = {t->rows, t->grad, t->m, t->v,
+    float *owned[] = {t->rows, t->grad,      t->m,      t->v,
                       t->bias, t->bias_grad, t->bias_m, t->bias_v};
-    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) sb_free(owned[i]);
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     sb_free(t->slot_of);
     if (t->route) {
         sb_route *e = t->route;
         sb_free(e->send_n);
         sb_free(e->recv_n);
         sb_free(e->rank_end);
-        void *grown[] = {e->place, e->unique, e->asked, e->out, e->in, e->local};
-        for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++) free(grown[i]);
+        void *grown[] = {e->place, e->unique, e->asked,
+                         e->out,   e->in,     e->local};
+        for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++)
+            free(grown[i]);
         sb_free(e);
     }
     sb_free(t);
@@ -141,8 +146,10 @@ static sb_status dedupe(sb_table *t, const uint32_t *ids, size_t n,
                         size_t *distinct_out)
 {
     sb_route *e = t->route;
-    SB_TRY(sb_grow(&e->place, &e->place_cap, n, sizeof *e->place, "row exchange"));
-    SB_TRY(sb_grow(&e->unique, &e->unique_cap, n, sizeof *e->unique, "row exchange"));
+    SB_TRY(
+        sb_grow(&e->place, &e->place_cap, n, sizeof *e->place, "row exchange"));
+    SB_TRY(sb_grow(&e->unique, &e->unique_cap, n, sizeof *e->unique,
+                   "row exchange"));
     size_t k = 0;
     sb_status st = SB_OK;
     for (size_t i = 0; i < n; i++) {
@@ -176,14 +183,16 @@ static sb_status send_ids(sb_table *t, size_t *asked_out)
     sb_route *e = t->route;
     sb_comm_exchange_counts(t->comm, e->send_n, e->recv_n);
     size_t n = total(e->recv_n, sb_comm_size(t->comm));
-    sb_status st = sb_grow(&e->asked, &e->asked_cap, n, sizeof *e->asked,
-                           "row exchange");
+    sb_status st =
+        sb_grow(&e->asked, &e->asked_cap, n, sizeof *e->asked, "row exchange");
     if (st == SB_OK)
-        st = sb_grow(&e->local, &e->local_cap, n, sizeof *e->local, "row exchange");
+        st = sb_grow(&e->local, &e->local_cap, n, sizeof *e->local,
+                     "row exchange");
     SB_TRY(sb_agree(t->comm, st));
     sb_comm_exchange(t->comm, sizeof *e->unique, e->unique, e->send_n, e->asked,
                      e->recv_n);
-    for (size_t i = 0; i < n; i++) e->local[i] = e->asked[i] - (uint32_t)t->first;
+    for (size_t i = 0; i < n; i++)
+        e->local[i] = e->asked[i] - (uint32_t)t->first;
     *asked_out = n;
     return SB_OK;
 }
@@ -213,7 +222,7 @@ sb_status sb_table_pull(sb_table *t, const uint32_t *ids, size_t n,
     return SB_OK;
 }
 
-/* ---- push --------------------------------------------------------------------- */
+/* ---- push ---------------------------------------------------------------- */
 
 /* Where the slots' distinct rows go: counts per owner into e->send_n. */
 static size_t count_push(sb_table *t, const sb_slot_grad *s, size_t nslots,

@@ -28,12 +28,12 @@ typedef struct sb_table {
     sb_comm *comm;
     uint64_t vocab, block, blocks;
     size_t dim;
-    uint64_t first, last;       /* owned rows [first, last)                */
+    uint64_t first, last; /* owned rows [first, last)                */
     uint64_t first_block, last_block;
     /* [last - first, dim] and [last - first]: values, gradients, moments */
     float *rows, *grad, *m, *v;
     float *bias, *bias_grad, *bias_m, *bias_v;
-    uint32_t *slot_of;          /* [vocab] scratch: id -> place, or NONE   */
+    uint32_t *slot_of; /* [vocab] scratch: id -> place, or NONE   */
     struct sb_route *route;
 } sb_table;
 

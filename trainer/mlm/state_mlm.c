@@ -18,8 +18,7 @@
 /* Rows of the token table are named behind the flat vector's parameters. */
 enum { INIT_TABLE = 1 << 20 };
 
-/* ---- initial weights
- * -------------------------------------------------------------- */
+/* ---- initial weights ----------------------------------------------------- */
 
 static sb_tensor table_tensor(const sb_mlm_shape *s, const char *name)
 {
@@ -66,8 +65,7 @@ static sb_status word2vec_deviation(sb_mlm *m, const sb_vocab *vocab,
         cut[r] = (size_t)sb_share(t->blocks, r, size) * sizeof *square;
     sb_comm_gather_cut(m->comm, square, cut);
     double sum = 0;
-    for (uint64_t b = 0; b < t->blocks; b++)
-        sum += square[b];
+    for (uint64_t b = 0; b < t->blocks; b++) sum += square[b];
     sb_free(square);
     sb_free(cut);
     *out = n ? sqrt(sum / ((double)n * (double)t->dim)) : 0;
@@ -99,9 +97,8 @@ static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
     if (!ckpt) {
         sb_fail(SB_ENOENT, __FILE__, __LINE__, "no word2vec checkpoint in '%s'",
                 m->o->init_dir);
-        return sb_hint(
-            "run `shardbert word2vec` first, or start from random "
-            "rows with --init none");
+        return sb_hint("run `shardbert word2vec` first, or start from random "
+                       "rows with --init none");
     }
     const sb_ckpt_meta *meta = sb_ckpt_get_meta(ckpt);
     sb_tensor t = table_tensor(&m->o->shape, SB_W2V_INPUT);
@@ -118,9 +115,8 @@ static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
     sb_ckpt_close(ckpt);
     st = sb_agree(m->comm, st);
     if (st != SB_EINVAL) return st;
-    return sb_hint(
-        "--init names a word2vec folder of the same vocabulary and "
-        "--dim");
+    return sb_hint("--init names a word2vec folder of the same vocabulary and "
+                   "--dim");
 }
 
 static void init_rows(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts,
@@ -140,8 +136,7 @@ static void init_rows(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts,
             sb_rng_normal(key, INIT_TABLE, row * t->dim, x, t->dim,
                           m->o->init_range);
         else
-            for (size_t i = 0; i < t->dim; i++)
-                x[i] *= scale;
+            for (size_t i = 0; i < t->dim; i++) x[i] *= scale;
     }
 }
 
@@ -150,8 +145,7 @@ static void init_bias(sb_mlm *m, const uint64_t *counts)
 {
     sb_table *t = m->table;
     double total = (double)t->vocab;
-    for (uint64_t row = 0; row < t->vocab; row++)
-        total += (double)counts[row];
+    for (uint64_t row = 0; row < t->vocab; row++) total += (double)counts[row];
     for (uint64_t row = t->first; row < t->last; row++)
         t->bias[row - t->first] = (float)log(((double)counts[row] + 1) / total);
 }
@@ -173,8 +167,7 @@ sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts)
     return SB_OK;
 }
 
-/* ---- the table of tensors
- * ------------------------------------------------------------ */
+/* ---- the table of tensors ------------------------------------------------ */
 
 typedef struct tensors {
     sb_tensor *table;
@@ -339,10 +332,9 @@ static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
         return sb_hint("its configuration: shardbert inspect %s", m->o->dir);
     }
     if (check_shape(m, c) != SB_OK)
-        return sb_hint(
-            "go on with its own options (shardbert inspect %.100s), "
-            "or use another --run",
-            m->o->dir);
+        return sb_hint("go on with its own options (shardbert inspect %.100s), "
+                       "or use another --run",
+                       m->o->dir);
     sb_optimiser *o = &m->optimiser;
     sb_table *k = m->table;
     SB_TRY(get_weights(c, &m->layout, m->w, k));

@@ -15,13 +15,13 @@ struct sb_head {
     sb_pool *pool;
     int train_table, kept;
     size_t keep_bytes;
-    sb_tree *tree;       /* dz over the blocks of the vocabulary           */
-    float *logits;       /* own blocks if kept, else one block per worker  */
-    float *max, *sum;    /* [blocks, M]                                    */
-    float *lse;          /* [M]                                            */
-    double *hit;         /* [M] the target's logit                         */
-    int32_t *column;     /* [workers, M] the target's column in a block    */
-    size_t *cut;         /* [size + 1]                                     */
+    sb_tree *tree;    /* dz over the blocks of the vocabulary           */
+    float *logits;    /* own blocks if kept, else one block per worker  */
+    float *max, *sum; /* [blocks, M]                                    */
+    float *lse;       /* [M]                                            */
+    double *hit;      /* [M] the target's logit                         */
+    int32_t *column;  /* [workers, M] the target's column in a block    */
+    size_t *cut;      /* [size + 1]                                     */
     size_t logits_cap, max_cap, sum_cap, lse_cap, hit_cap, column_cap;
     /* the call in progress */
     const float *z;
@@ -44,8 +44,8 @@ sb_status sb_head_open(sb_table *table, sb_pool *pool, size_t keep_bytes,
                       "output layer", &h->cut);
     }
     if (st == SB_OK)
-        st = sb_tree_open(table->blocks, table->first_block, table->last_block, 0,
-                          &h->tree);
+        st = sb_tree_open(table->blocks, table->first_block, table->last_block,
+                          0, &h->tree);
     st = sb_agree(table->comm, st);
     if (st == SB_OK)
         *head_out = h;
@@ -76,8 +76,10 @@ static sb_status room(sb_head *h, size_t M)
     h->kept = all <= h->keep_bytes;
     SB_TRY(sb_grow(&h->logits, &h->logits_cap, one * (h->kept ? own : workers),
                    sizeof *h->logits, "logits"));
-    SB_TRY(sb_grow(&h->max, &h->max_cap, pairs, sizeof *h->max, "softmax sums"));
-    SB_TRY(sb_grow(&h->sum, &h->sum_cap, pairs, sizeof *h->sum, "softmax sums"));
+    SB_TRY(
+        sb_grow(&h->max, &h->max_cap, pairs, sizeof *h->max, "softmax sums"));
+    SB_TRY(
+        sb_grow(&h->sum, &h->sum_cap, pairs, sizeof *h->sum, "softmax sums"));
     SB_TRY(sb_grow(&h->lse, &h->lse_cap, M, sizeof *h->lse, "softmax sums"));
     SB_TRY(sb_grow(&h->hit, &h->hit_cap, M, sizeof *h->hit, "softmax sums"));
     return sb_grow(&h->column, &h->column_cap, M * workers, sizeof *h->column,
@@ -86,9 +88,9 @@ static sb_status room(sb_head *h, size_t M)
 
 /* The rows of own block `task` and where its logits lie. */
 typedef struct span {
-    uint64_t row;   /* first row of the block in the vocabulary */
-    size_t at, W;   /* first row in this rank's shard, rows     */
-    float *logits;  /* [M, W]                                   */
+    uint64_t row;  /* first row of the block in the vocabulary */
+    size_t at, W;  /* first row in this rank's shard, rows     */
+    float *logits; /* [M, W]                                   */
 } span;
 
 static span span_of(const sb_head *h, size_t task, int worker)
@@ -98,18 +100,19 @@ static span span_of(const sb_head *h, size_t task, int worker)
     span s = {.row = sb_table_block_row(t, b)};
     s.at = (size_t)(s.row - t->first);
     s.W = (size_t)(sb_table_block_row(t, b + 1) - s.row);
-    s.logits = h->logits + h->M * (size_t)t->block * (h->kept ? task : (size_t)worker);
+    s.logits =
+        h->logits + h->M * (size_t)t->block * (h->kept ? task : (size_t)worker);
     return s;
 }
 
 static void score(const sb_head *h, const span *s)
 {
     const sb_table *t = h->table;
-    sb_linear_forward(s->logits, h->z, t->rows + s->at * t->dim, t->bias + s->at,
-                      h->M, t->dim, s->W);
+    sb_linear_forward(s->logits, h->z, t->rows + s->at * t->dim,
+                      t->bias + s->at, h->M, t->dim, s->W);
 }
 
-/* ---- forward ---------------------------------------------------------------------- */
+/* ---- forward ------------------------------------------------------------- */
 
 static sb_status forward_block(void *context, size_t task, int worker)
 {
@@ -131,7 +134,8 @@ static void gather_blocks(sb_head *h, float *x)
     sb_comm *c = h->table->comm;
     int size = sb_comm_size(c);
     for (int r = 0; r <= size; r++)
-        h->cut[r] = (size_t)sb_share(h->table->blocks, r, size) * h->M * sizeof *x;
+        h->cut[r] =
+            (size_t)sb_share(h->table->blocks, r, size) * h->M * sizeof *x;
     sb_comm_gather_cut(c, x, h->cut);
 }
 
@@ -144,8 +148,8 @@ sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
     h->M = M;
     SB_TRY(sb_agree(t->comm, room(h, M)));
     memset(h->hit, 0, M * sizeof *h->hit);
-    sb_status st = sb_pool_run(h->pool, (size_t)(t->last_block - t->first_block),
-                               forward_block, h);
+    sb_status st = sb_pool_run(
+        h->pool, (size_t)(t->last_block - t->first_block), forward_block, h);
     SB_TRY(sb_agree(t->comm, st));
     gather_blocks(h, h->max);
     gather_blocks(h, h->sum);
@@ -158,7 +162,7 @@ sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
     return SB_OK;
 }
 
-/* ---- backward --------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------ */
 
 static sb_status backward_block(void *context, size_t task, int worker)
 {
@@ -170,7 +174,8 @@ static sb_status backward_block(void *context, size_t task, int worker)
     SB_TRY(sb_tree_leaf(h->tree, &dz));
     for (size_t m = 0; m < h->M; m++) {
         uint64_t row = h->target[m];
-        column[m] = row >= s.row && row < s.row + s.W ? (int32_t)(row - s.row) : -1;
+        column[m] =
+            row >= s.row && row < s.row + s.W ? (int32_t)(row - s.row) : -1;
     }
     if (!h->kept) score(h, &s);
     sb_xent_grad(s.logits, h->lse, column, h->scale, h->M, s.W);

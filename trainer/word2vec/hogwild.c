@@ -87,8 +87,7 @@ static size_t draw_rows(sb_w2v_task *t, uint32_t centre, uint32_t *row)
         fetch(w->out + (size_t)id * w->D, w->D);
     }
     if (w->out_touched)
-        for (size_t i = 0; i < n; i++)
-            touch(w->out_touched, row[i]);
+        for (size_t i = 0; i < n; i++) touch(w->out_touched, row[i]);
     return n;
 }
 

@@ -38,8 +38,7 @@ static void offer(sb_neighbour *best, size_t *found, size_t k, sb_neighbour x)
 {
     if (*found == k && !better(&x, &best[k - 1])) return;
     size_t i = *found < k ? (*found)++ : k - 1;
-    for (; i > 0 && better(&x, &best[i - 1]); i--)
-        best[i] = best[i - 1];
+    for (; i > 0 && better(&x, &best[i - 1]); i--) best[i] = best[i - 1];
     best[i] = x;
 }
 
@@ -76,8 +75,7 @@ static sb_status make_query(search *s)
     SB_REQUIRE(length > 0 && isfinite(length), SB_EINVAL,
                "the vector asked for has %s, so nothing is near it",
                length > 0 ? "values that are not finite" : "no length");
-    for (size_t i = 0; i < D; i++)
-        s->query[i] = (float)(s->query[i] / length);
+    for (size_t i = 0; i < D; i++) s->query[i] = (float)(s->query[i] / length);
     return SB_OK;
 }
 

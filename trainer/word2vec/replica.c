@@ -123,8 +123,7 @@ void sb_replica_close(sb_replica *r)
                          r->send_n,
                          r->recv_n,
                          r->from};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        sb_free(all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) sb_free(all[i]);
     sb_free(r);
 }
 
@@ -158,8 +157,7 @@ void sb_replica_begin(sb_replica *r)
     memset(r->tables.out_touched, 0, r->tables.V);
 }
 
-/* ---- bitmaps ----------------------------------------------------------------
- */
+/* ---- bitmaps ------------------------------------------------------------- */
 
 static size_t count_rows(const uint64_t *bits, size_t first, size_t last)
 {
@@ -192,8 +190,7 @@ static float *each_row(sb_replica *r, int t, const uint64_t *bits,
 
 static void stage_change(float *table, float *base, float *staged, size_t D)
 {
-    for (size_t i = 0; i < D; i++)
-        staged[i] = table[i] - base[i];
+    for (size_t i = 0; i < D; i++) staged[i] = table[i] - base[i];
 }
 
 static void take_new(float *table, float *base, float *staged, size_t D)
@@ -243,8 +240,7 @@ static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
         n++;
     }
     float w = (float)weight(r, t, row, n);
-    for (size_t i = 0; i < D; i++)
-        sum[i] *= w;
+    for (size_t i = 0; i < D; i++) sum[i] *= w;
 }
 
 /* The new rows of this rank's words [begin, end), touched by anybody, into
@@ -277,8 +273,7 @@ static void combine_panel(sb_comm *c, sb_replica *r, int t, size_t first,
     memset(r->any, 0, (last - first) * sizeof *r->any);
     for (int q = 0; q < r->size; q++) {
         const uint64_t *b = bits_of(r, q, t);
-        for (size_t w = first; w < last; w++)
-            r->any[w - first] |= b[w];
+        for (size_t w = first; w < last; w++) r->any[w - first] |= b[w];
         r->send_n[q] = count_rows(bits_of(r, r->rank, t), own(q), own(q + 1));
         r->recv_n[q] = count_rows(b, begin, end);
     }

@@ -87,8 +87,7 @@ static sb_status make_alias(sb_sampler *s, const uint64_t *counts, uint32_t V,
         weight[n] = pow((double)counts[id], power);
         sum += weight[n++];
     }
-    for (uint32_t i = 0; i < n; i++)
-        weight[i] *= (double)n / sum;
+    for (uint32_t i = 0; i < n; i++) weight[i] *= (double)n / sum;
     fill_alias(s, weight, todo);
     sb_free(todo);
     sb_free(weight);

@@ -43,8 +43,7 @@ static void pack_options(const sb_w2v_options *o,
     memcpy(out, v, sizeof v);
 }
 
-/* ---- writing ----------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------- */
 
 sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
 {
@@ -91,13 +90,11 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
     return saved;
 }
 
-/* ---- reading ----------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------- */
 
 #define HINT_OTHER                                                             \
-    sb_hint(                                                                   \
-        "go on with the options it was started with, or begin anew in "        \
-        "another folder")
+    sb_hint("go on with the options it was started with, or begin anew in "    \
+            "another folder")
 
 static sb_status check_meta(const sb_ckpt_meta *m, const sb_w2v_saved *s)
 {
@@ -119,8 +116,7 @@ static sb_status check_meta(const sb_ckpt_meta *m, const sb_w2v_saved *s)
                " blocks is not a multiple of %" PRIu64 ")",
                dir, m->total, s->blocks);
     SB_REQUIRE(m->cursor <= s->blocks * o->epochs, SB_EINVAL,
-               "the checkpoint in '%s' has %" PRIu64
-               " epochs behind it, this "
+               "the checkpoint in '%s' has %" PRIu64 " epochs behind it, this "
                "run asks for %u",
                dir, (m->cursor + s->blocks - 1) / s->blocks, o->epochs);
     return SB_OK;

@@ -64,8 +64,7 @@ typedef struct run {
     int failed; /* this rank's task failed: the status is recorded */
 } run;
 
-/* ---- what is asked for
- * ------------------------------------------------------- */
+/* ---- what is asked for --------------------------------------------------- */
 
 static sb_status check_numbers(const sb_w2v_options *o)
 {
@@ -133,11 +132,9 @@ static void say_sizes(const run *r, uint32_t V)
     const sb_w2v_options *o = r->o;
     uint64_t unseen = 0;
     const uint64_t *counts = sb_corpus_counts(r->corpus);
-    for (uint32_t i = 0; i < V; i++)
-        unseen += counts[i] == 0;
+    for (uint32_t i = 0; i < V; i++) unseen += counts[i] == 0;
     sb_log(SB_LOG_INFO,
-           "word2vec: %s, %" PRIu64 " words, %" PRIu64
-           " blocks, %u epochs; "
+           "word2vec: %s, %" PRIu64 " words, %" PRIu64 " blocks, %u epochs; "
            "%d ranks x %d threads; %s of memory per rank",
            o->cbow ? "CBOW" : "skip-gram", sb_corpus_tokens(r->corpus),
            r->blocks, o->epochs, sb_comm_size(r->c), o->threads,
@@ -148,8 +145,7 @@ static void say_sizes(const run *r, uint32_t V)
            r->sampler.usable, V, unseen);
 }
 
-/* ---- the state
- * ---------------------------------------------------------------- */
+/* ---- the state ----------------------------------------------------------- */
 
 static uint64_t block_at(const run *r, uint64_t g)
 {
@@ -219,8 +215,7 @@ static sb_status close_state(run *r)
     return sb_metrics_close(r->metrics);
 }
 
-/* ---- one round
- * ---------------------------------------------------------------- */
+/* ---- one round ----------------------------------------------------------- */
 
 static sb_status train_task(void *context, size_t i, int worker)
 {
@@ -257,10 +252,9 @@ static sb_status train_blocks(run *r, uint64_t last, uint64_t *words_out)
                     " of epoch %" PRIu64,
                     block_at(r, r->cursor + first + k),
                     (r->cursor + first + k) / r->blocks + 1);
-            return sb_hint(
-                "lower --alpha and run again: it goes on from the "
-                "last checkpoint in '%.150s'",
-                r->o->dir);
+            return sb_hint("lower --alpha and run again: it goes on from the "
+                           "last checkpoint in '%.150s'",
+                           r->o->dir);
         }
         r->line.loss += r->task[k].loss;
         r->line.pairs += (double)r->task[k].pairs;
@@ -300,8 +294,7 @@ static sb_status one_round(run *r, int *stop_out, int *save_out)
     sb_comm_sum_f64(r->c, vote, VOTES);
     if (vote[VOTE_FAILED] > 0) return sb_agree(r->c, st);
 
-    sb_replica_combine(r->c, r->replica,
-                       vote[VOTE_PAIRS] / sb_comm_size(r->c),
+    sb_replica_combine(r->c, r->replica, vote[VOTE_PAIRS] / sb_comm_size(r->c),
                        (double)sb_w2v_rate_at(&r->rate, r->words));
     r->cursor = last;
     r->words += words;
@@ -314,8 +307,7 @@ static sb_status one_round(run *r, int *stop_out, int *save_out)
     return SB_OK;
 }
 
-/* ---- what it says
- * ------------------------------------------------------------- */
+/* ---- what it says -------------------------------------------------------- */
 
 static void add(tally *to, const tally *from)
 {
@@ -363,8 +355,7 @@ static void say_end(run *r)
                     rate, r->loss_first, r->loss_last);
 }
 
-/* ---- the run
- * ------------------------------------------------------------------ */
+/* ---- the run ------------------------------------------------------------- */
 
 static sb_status loop(run *r)
 {

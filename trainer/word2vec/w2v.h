@@ -20,17 +20,17 @@
 #include "trainer/names.h"
 
 typedef struct sb_w2v_options {
-    const char *dir;      /* checkpoints and metrics.jsonl go here         */
-    const char *config;   /* effective configuration, for the checkpoint   */
-    int cbow;             /* 0: skip-gram                                   */
+    const char *dir;    /* checkpoints and metrics.jsonl go here         */
+    const char *config; /* effective configuration, for the checkpoint   */
+    int cbow;           /* 0: skip-gram                                   */
     uint32_t dim, window, negative, epochs;
     double alpha, min_alpha; /* learning rate, linear over all words       */
-    double sample;        /* subsampling threshold (0: none)                */
-    double power;         /* of the noise distribution, 0.75                */
+    double sample; /* subsampling threshold (0: none)                */
+    double power;  /* of the noise distribution, 0.75                */
     uint64_t seed;
     int threads;
     double checkpoint_minutes;
-    unsigned keep;        /* checkpoints kept                               */
+    unsigned keep; /* checkpoints kept                               */
 } sb_w2v_options;
 
 /* Train, or go on where the newest checkpoint in dir stands; a finished phase
