@@ -96,13 +96,16 @@ static sb_status check_numbers(const sb_w2v_options *o)
 
 static sb_status check_corpus(const run *r, const sb_vocab *vocab)
 {
-    SB_REQUIRE(sb_corpus_vocab_hash(r->corpus) == sb_vocab_hash(vocab) &&
-                   sb_corpus_vocab_size(r->corpus) == sb_vocab_size(vocab),
-               SB_EINVAL,
-               "the corpus was made with another vocabulary (%" PRIu64
-               " pieces, hash %016" PRIx64 "; given %u, %016" PRIx64 ")",
-               sb_corpus_vocab_size(r->corpus), sb_corpus_vocab_hash(r->corpus),
-               sb_vocab_size(vocab), sb_vocab_hash(vocab));
+    if (sb_corpus_vocab_hash(r->corpus) != sb_vocab_hash(vocab) ||
+        sb_corpus_vocab_size(r->corpus) != sb_vocab_size(vocab)) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the corpus was made with another vocabulary (%" PRIu64
+                " pieces, hash %016" PRIx64 "; given %u, %016" PRIx64 ")",
+                sb_corpus_vocab_size(r->corpus),
+                sb_corpus_vocab_hash(r->corpus), sb_vocab_size(vocab),
+                sb_vocab_hash(vocab));
+        return sb_hint("run `shardbert ingest` again with this vocabulary");
+    }
     SB_REQUIRE(r->blocks > 0, SB_EINVAL, "the corpus holds no block");
     return SB_OK;
 }
@@ -253,7 +256,7 @@ static sb_status train_blocks(run *r, uint64_t last, uint64_t *words_out)
                     block_at(r, r->cursor + first + k),
                     (r->cursor + first + k) / r->blocks + 1);
             return sb_hint("lower --alpha and run again: it goes on from the "
-                           "last checkpoint in '%.150s'",
+                           "last checkpoint in '%.150s', if there is one",
                            r->o->dir);
         }
         r->line.loss += r->task[k].loss;
