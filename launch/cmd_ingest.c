@@ -307,6 +307,19 @@ static sb_status tally(const job *j, sb_manifest *m, sb_bad *bad,
     return SB_OK;
 }
 
+/* Rank 0: the marks of units mean nothing once there is a manifest. */
+static sb_status clear_marks(const job *j)
+{
+    for (size_t i = 0; i < sb_sources_units(j->sources); i++) {
+        char *path = sb_format("%s/unit-%05zu.done", j->dir, i);
+        SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+        sb_status st = sb_dir_remove(path);
+        sb_free(path);
+        SB_TRY(st);
+    }
+    return SB_OK;
+}
+
 /* Rank 0: write corpus.json, then clear the marks. */
 static sb_status finish(job *j, sb_manifest *m)
 {
@@ -322,13 +335,7 @@ static sb_status finish(job *j, sb_manifest *m)
         if (e->split == SB_HELDOUT) held += e->info.documents;
     }
     SB_TRY(sb_manifest_write(j->dir, m));
-    for (size_t i = 0; i < n; i++) {
-        char *path = sb_format("%s/unit-%05zu.done", j->dir, i);
-        SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
-        sb_status st = sb_dir_remove(path);
-        sb_free(path);
-        SB_TRY(st);
-    }
+    SB_TRY(clear_marks(j));
     sb_progress_end(
         &j->progress,
         "%" PRIu64 " documents (%" PRIu64 " held out), %.1f M tokens, "
@@ -448,6 +455,7 @@ sb_status sb_cmd_ingest(sb_app *a)
     SB_GOTO(st, sb_agree(a->comm, prepare(&j, &record, &done)), out);
     if (done) {
         sb_log(SB_LOG_INFO, "ingest: done before, in %s", j.dir);
+        st = sb_agree(a->comm, sb_comm_rank(a->comm) ? SB_OK : clear_marks(&j));
         goto out;
     }
     SB_GOTO(st, sb_app_begin(a, "ingest", &used), out);

@@ -52,7 +52,8 @@ sb_status sb_app_begin(const sb_app *a, const char *phase, char **effective_out)
     return st;
 }
 
-/* Options that change no bit of the result. */
+/* Options that may change between runs without a word: where things lie, how
+ * much is kept or said. (Corpus and vocabulary are checked by their hashes.) */
 static int is_harmless(const char *name)
 {
     static const char *const harmless[] = {"config",

@@ -32,9 +32,9 @@ SB_MUST_USE sb_status sb_cmd_inspect(sb_app *a);
 SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
                                   const char *rest, char **path_out);
 
-/* Make the run folder's <rest> folder (rank 0) and write the effective
- * configuration of this phase as <run>/<phase name>.used; remove what killed
- * writers left in <run>/<phase name>. Collective. */
+/* On rank 0: make the run folder, write the effective configuration of this
+ * phase as <run>/<phase>.used, remove what killed writers left in
+ * <run>/<phase>. Collective. */
 SB_MUST_USE sb_status sb_app_begin(const sb_app *a, const char *phase,
                                    char **effective_out);
 

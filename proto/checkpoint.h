@@ -52,7 +52,7 @@ size_t sb_dtype_bytes(sb_dtype t);
 /* What is not a tensor. */
 typedef struct sb_ckpt_meta {
     char phase[16];  /* "word2vec", "mlm"                               */
-    uint64_t step;   /* steps (mlm) or rounds (word2vec) done           */
+    uint64_t step;   /* steps (mlm) or blocks (word2vec) done           */
     uint64_t total;  /* of how many: step == total is a finished phase  */
     uint64_t cursor; /* next global sample or block                     */
     uint64_t seed;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * fsio.h - the file system with every result checked. All writes of the
- * project go through here (LMDB's own apart), so that faults can be injected
- * in one place.
+ * fsio.h - the file system with every result checked. All state is written
+ * through here (LMDB's own writes apart; metrics.jsonl, which is no state, is
+ * appended to by trainer/metrics.c), so that faults can be injected in one
+ * place.
  *
  * Injection, for tests: SB_FAULT="write:N" (or fsync, rename) in the
  * environment makes the N-th such call of this process fail with ENOSPC (EIO

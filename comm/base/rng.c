@@ -48,6 +48,11 @@ void sb_rng_normal(sb_rng_key key, uint64_t a, uint64_t first, float *out,
     }
 }
 
+float sb_rng_drop_rate(float p)
+{
+    return (float)lrintf(p * 65536.0f) * 0x1p-16f;
+}
+
 void sb_rng_keep(sb_rng_key key, uint64_t a, uint32_t b, float p, uint8_t *keep,
                  size_t n)
 {

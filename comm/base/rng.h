@@ -14,11 +14,13 @@
 
 /* What a number is for. Never renumber: they are part of a run's bits. */
 typedef enum sb_rng_purpose {
-    SB_RNG_INIT = 1,     /* initial weights                                 */
-    SB_RNG_ORDER = 2,    /* permutations of samples and blocks              */
+    SB_RNG_INIT = 1,     /* initial weights of DistilBERT                   */
+    SB_RNG_ORDER = 2,    /* order of mlm's samples                          */
     SB_RNG_MASK = 3,     /* which tokens are masked, and by what            */
     SB_RNG_DROPOUT = 4,  /* dropout                                         */
     SB_RNG_WORD2VEC = 5, /* windows, subsampling, negatives                 */
+    SB_RNG_WORD2VEC_INIT = 6,  /* initial vectors                           */
+    SB_RNG_WORD2VEC_ORDER = 7, /* order of blocks                           */
     SB_RNG_TEST = 99
 } sb_rng_purpose;
 
@@ -54,7 +56,8 @@ void sb_rng_normal(sb_rng_key key, uint64_t a, uint64_t first, float *out,
                    size_t n, float sd);
 
 /* keep[i] = 1 with probability 1 - p, else 0, for i < n; named by (a, b, i).
- * 16 bits each: p is rounded to a multiple of 2^-16. */
+ * 16 bits each: p is rounded to a multiple of 2^-16, sb_rng_drop_rate(p). */
+float sb_rng_drop_rate(float p);
 void sb_rng_keep(sb_rng_key key, uint64_t a, uint32_t b, float p, uint8_t *keep,
                  size_t n);
 

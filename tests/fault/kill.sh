@@ -140,10 +140,14 @@ disturb() {
     same run "$name"
     echo "$name: killed $kills times, the same in the end"
 }
-disturb vocab 3 . run/vocab.used run/vocab.used
-disturb ingest 3 run/ingest.used run/corpus/made-from 'run/corpus/unit-0000[1-7].done'
-disturb word2vec 2 run/word2vec.used run/word2vec/metrics.jsonl 'run/word2vec/ckpt-*'
-disturb mlm 3 run/mlm/metrics.jsonl 'run/mlm/ckpt-*' 'run/mlm/ckpt-*'
+rounds=1
+[ -z "${SB_LONG:-}" ] || rounds=10 # tests/run --long
+for ((round = 0; round < rounds; round++)); do
+    disturb vocab 3 . run/vocab.used run/vocab.used
+    disturb ingest 3 run/ingest.used run/corpus/made-from 'run/corpus/unit-0000[1-7].done'
+    disturb word2vec 2 run/word2vec.used run/word2vec/metrics.jsonl 'run/word2vec/ckpt-*'
+    disturb mlm 3 run/mlm/metrics.jsonl 'run/mlm/ckpt-*' 'run/mlm/ckpt-*'
+done
 
 # Killed between the last checkpoint and the last evaluation, and while an old
 # checkpoint was being removed.

@@ -42,7 +42,7 @@ void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
 
 /* ---- elementwise.c ------------------------------------------------------- */
 
-/* Exact GELU: y = x Phi(x), Phi through erf (Hendrycks & Gimpel 2016). */
+/* Exact GELU: y = x Phi(x), not the tanh form (Hendrycks & Gimpel 2016). */
 void sb_gelu_forward(float *y, const float *x, size_t n);
 /* dx = dy * gelu'(x); dx may be dy. */
 void sb_gelu_backward(float *dx, const float *dy, const float *x, size_t n);

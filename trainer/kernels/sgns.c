@@ -4,11 +4,6 @@
 
 #include "trainer/kernels/vec.h"
 
-/* Output rows may be written by other threads meanwhile: that race is part of
- * the method, and a thread sanitizer (which builds without clones, so that this
- * marks the one function there is) is told so. */
-#define RACY __attribute__((no_sanitize_thread))
-
 /* din += step * out row; out row += step * in. */
 SB_INLINE void update(float *restrict din, float *restrict o,
                       const float *restrict in, float step, size_t D)
@@ -50,7 +45,7 @@ SB_INLINE float sgns_step(float *din, const float *in, float *out,
     return (float)(loss + log(product));
 }
 
-RACY SB_KERNEL_OF(float, sb_sgns_step, sgns_step,
-                  (float *din, const float *in, float *out, const uint32_t *row,
-                   size_t n, float lr, size_t D),
-                  (din, in, out, row, n, lr, D))
+SB_KERNEL_OF(float, sb_sgns_step, sgns_step,
+             (float *din, const float *in, float *out, const uint32_t *row,
+              size_t n, float lr, size_t D),
+             (din, in, out, row, n, lr, D))

@@ -121,7 +121,7 @@ void sb_acts_close(sb_acts *a)
 
 static float scale_of(float p)
 {
-    return 1.0f / (1.0f - p);
+    return 1.0f / (1.0f - sb_rng_drop_rate(p));
 }
 
 /* x [N, D] of all sequences; site names the place in the network. The masks

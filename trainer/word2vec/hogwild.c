@@ -4,7 +4,6 @@
 #include "trainer/word2vec/hogwild.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "comm/base/mem.h"
@@ -15,18 +14,6 @@ enum {
     SPAN = 512,  /* centres between two looks at the learning rate */
     LINE = 16    /* floats of a cache line */
 };
-
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-static pthread_mutex_t quiet = PTHREAD_MUTEX_INITIALIZER;
-#define RACE_BEGIN() pthread_mutex_lock(&quiet)
-#define RACE_END()   pthread_mutex_unlock(&quiet)
-#else
-#define RACE_BEGIN() (void)0
-#define RACE_END()   (void)0
-#endif
 
 sb_status sb_w2v_task_open(sb_w2v_task *t, uint32_t tokens, uint32_t window,
                            uint32_t negative, uint32_t D)
@@ -114,11 +101,9 @@ static void skip_gram(sb_w2v_task *t, size_t first, size_t last, size_t centre,
         float *in = input_row(t, t->sentence[i]);
         const uint32_t *row = t->row + pairs * width;
         memset(t->din, 0, D * sizeof *t->din);
-        RACE_BEGIN();
         t->loss += (double)sb_sgns_step(t->din, in, t->tables->out, row,
                                         t->rows[pairs], lr, D);
         sb_add(in, t->din, D);
-        RACE_END();
         pairs++;
     }
     t->pairs += pairs;
@@ -133,7 +118,6 @@ static void cbow(sb_w2v_task *t, size_t first, size_t last, size_t centre,
     size_t n = draw_rows(t, t->sentence[centre], t->row);
     memset(t->mean, 0, D * sizeof *t->mean);
     memset(t->din, 0, D * sizeof *t->din);
-    RACE_BEGIN();
     for (size_t i = first; i < last; i++)
         if (i != centre)
             sb_axpy(t->mean, share, input_row(t, t->sentence[i]), D);
@@ -141,7 +125,6 @@ static void cbow(sb_w2v_task *t, size_t first, size_t last, size_t centre,
         (double)sb_sgns_step(t->din, t->mean, t->tables->out, t->row, n, lr, D);
     for (size_t i = first; i < last; i++)
         if (i != centre) sb_add(input_row(t, t->sentence[i]), t->din, D);
-    RACE_END();
     t->pairs++;
 }
 

@@ -13,8 +13,8 @@
  *     cannot become a wild access.
  * The price is that runs with several threads per rank differ in their last
  * bits from each other. With one thread there is no race and no difference.
- * The race is confined to hogwild.c and the kernels it calls; under
- * ThreadSanitizer updates take a lock there, so that any other race shows.
+ * The race is confined to hogwild.c and the kernels it calls; the one
+ * suppression for ThreadSanitizer names that file (tests/arch/tsan.supp).
  *
  * Local. Knows nothing of ranks.
  */

@@ -134,7 +134,7 @@ const sb_w2v_tables *sb_replica_tables(const sb_replica *r)
 
 void sb_replica_init(sb_replica *r, uint64_t seed)
 {
-    sb_rng_key key = sb_rng_key_make(seed, SB_RNG_INIT);
+    sb_rng_key key = sb_rng_key_make(seed, SB_RNG_WORD2VEC_INIT);
     uint32_t V = r->tables.V, D = r->tables.D;
     for (uint32_t row = 0; row < V; row++) {
         float *x = r->tables.in + (size_t)row * D;

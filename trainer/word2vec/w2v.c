@@ -152,7 +152,7 @@ static void say_sizes(const run *r, uint32_t V)
 
 static uint64_t block_at(const run *r, uint64_t g)
 {
-    sb_rng_key key = sb_rng_key_make(r->o->seed, SB_RNG_ORDER);
+    sb_rng_key key = sb_rng_key_make(r->o->seed, SB_RNG_WORD2VEC_ORDER);
     return sb_rng_permute(key, g / r->blocks, g % r->blocks, r->blocks);
 }
 

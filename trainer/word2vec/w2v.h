@@ -3,8 +3,8 @@
  * 2013a, 2013b) over the training split of a corpus.
  *
  * Every rank holds both tables. A round hands each worker (rank x thread) one
- * block; at the end of a round the ranks add up what each of them changed
- * (fixed order), so a run is repeatable, bit for bit, for the same number of
+ * block; at the end of a round the ranks' changes are combined (replica.h; in
+ * fixed order), so a run is repeatable, bit for bit, for the same number of
  * ranks with one thread each. Blocks come in an order permuted anew for every
  * epoch; the state between rounds is one number, the blocks done, so a run may
  * go on with another number of ranks or threads.
