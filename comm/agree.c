@@ -18,6 +18,7 @@ sb_status sb_agree(sb_comm *c, sb_status local)
     if (who == 0) return SB_OK;
     int rank = c->size - (int)who;
     sb_error e = *sb_error_last();
+    if (local != SB_OK) e.code = local;
     e.rank = rank;
     memcpy(e.host, c->host, sizeof e.host);
     sb_comm_bcast(c, &e, sizeof e, rank);

@@ -137,6 +137,13 @@ void sb_comm_sum_f64(sb_comm *c, double *x, size_t n)
     allreduce(c, x, n, MPI_DOUBLE, MPI_SUM);
 }
 
+int sb_comm_same(sb_comm *c, uint64_t x)
+{
+    uint64_t most[2] = {x, ~x}; /* largest, and complement of the smallest */
+    sb_comm_max_u64(c, most, 2);
+    return most[0] == ~most[1];
+}
+
 /* ---- messages ------------------------------------------------------------ */
 
 static MPI_Request *new_request(sb_comm *c)

@@ -48,6 +48,9 @@ void sb_comm_sum_u64(sb_comm *c, uint64_t *x, size_t n);
 void sb_comm_max_u64(sb_comm *c, uint64_t *x, size_t n);
 void sb_comm_sum_f64(sb_comm *c, double *x, size_t n);
 
+/* 1 on every rank if x is the same on all, else 0 on every rank. */
+int sb_comm_same(sb_comm *c, uint64_t x);
+
 /* The same number of bytes from every rank to every rank, in rank order:
  * recv holds size x bytes. */
 void sb_comm_gather(sb_comm *c, const void *send, size_t bytes, void *recv);

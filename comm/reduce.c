@@ -12,7 +12,9 @@
 #include "comm/agree.h"
 #include "comm/base/mem.h"
 
-enum { BUCKET = 1 << 20 }; /* elements of the own segment at a time */
+/* Elements of the own segment at a time: what arrives, one such piece of every
+ * rank's every partial, is about this much in all. */
+enum { RECEIVED = 1 << 22, BUCKET_MIN = 1024 };
 
 typedef struct partial {
     sb_node node;
@@ -53,46 +55,47 @@ static size_t all_partials(int size, uint64_t leaves, partial *p)
     return np;
 }
 
-static unsigned height(uint64_t leaves)
-{
-    unsigned h = 0;
-    while ((uint64_t)1 << h < leaves) h++;
-    return h;
-}
+typedef struct reduction {
+    sb_comm *c;
+    const sb_tree *t;
+    const size_t *cut;
+    partial *p; /* [np] of all ranks, in leaf order */
+    size_t np, width;
+    float *recv, *scratch;
+} reduction;
 
-/* One bucket: elements [from, from + BUCKET) of every rank's segment. */
-static void bucket(sb_comm *c, const sb_tree *t, const size_t *cut, size_t from,
-                   partial *p, size_t np, float *recv, float *scratch,
-                   float *out)
+/* Elements [from, from + width) of every rank's segment; own ones to out. */
+static void bucket(const reduction *x, size_t from, float *out)
 {
-    int me = sb_comm_rank(c), size = sb_comm_size(c);
+    int me = sb_comm_rank(x->c), size = sb_comm_size(x->c);
     size_t mine = 0;
     for (int r = 0; r < size; r++) {
-        size_t len = cut[r + 1] - cut[r];
-        size_t n = from >= len ? 0 : len - from < BUCKET ? len - from : BUCKET;
-        if (r == me) {
-            mine = n;
-            continue;
-        }
-        for (size_t i = 0; i < np; i++)
-            if (p[i].rank == me)
-                sb_comm_send_begin(c,
-                                   sb_tree_partial(t, p[i].k) + cut[r] + from,
-                                   n * sizeof(float), r);
+        size_t len = x->cut[r + 1] - x->cut[r];
+        size_t n = from >= len             ? 0
+                   : len - from < x->width ? len - from
+                                           : x->width;
+        if (r == me) mine = n;
+        for (size_t i = 0; r != me && i < x->np; i++)
+            if (x->p[i].rank == me)
+                sb_comm_send_begin(
+                    x->c, sb_tree_partial(x->t, x->p[i].k) + x->cut[r] + from,
+                    n * sizeof(float), r);
     }
-    for (size_t i = 0; i < np; i++) {
-        if (p[i].rank == me) {
-            p[i].data = sb_tree_partial(t, p[i].k) + cut[me] + from;
+    float *recv = x->recv;
+    for (size_t i = 0; i < x->np; i++) {
+        partial *p = &x->p[i];
+        if (p->rank == me) {
+            p->data = sb_tree_partial(x->t, p->k) + x->cut[me] + from;
             continue;
         }
-        sb_comm_recv_begin(c, recv, mine * sizeof(float), p[i].rank);
-        p[i].data = recv;
+        sb_comm_recv_begin(x->c, recv, mine * sizeof(float), p->rank);
+        p->data = recv;
         recv += mine;
     }
-    sb_comm_wait_all(c);
-    uint64_t leaves = sb_tree_leaves(t);
-    sb_node root = {height(leaves), 0};
-    if (mine) finish(p, np, leaves, root, out + from, scratch, mine);
+    sb_comm_wait_all(x->c);
+    uint64_t leaves = sb_tree_leaves(x->t);
+    sb_node root = {sb_tree_height(leaves), 0};
+    if (mine) finish(x->p, x->np, leaves, root, out + from, x->scratch, mine);
 }
 
 sb_status sb_reduce_scatter(sb_comm *c, const sb_tree *t, const size_t *cut,
@@ -100,39 +103,41 @@ sb_status sb_reduce_scatter(sb_comm *c, const sb_tree *t, const size_t *cut,
 {
     int size = sb_comm_size(c), me = sb_comm_rank(c);
     uint64_t leaves = sb_tree_leaves(t);
-    size_t np = all_partials(size, leaves, NULL), longest = 0;
+    reduction x = {.c = c, .t = t, .cut = cut};
+    size_t longest = 0, own = cut[me + 1] - cut[me];
     for (int r = 0; r < size; r++)
         if (cut[r + 1] - cut[r] > longest) longest = cut[r + 1] - cut[r];
-    size_t own = cut[me + 1] - cut[me];
-    size_t width = own < BUCKET ? own : BUCKET;
-    partial *p = NULL;
-    float *recv = NULL, *scratch = NULL;
+    x.np = all_partials(size, leaves, NULL);
+    x.width = RECEIVED / x.np > BUCKET_MIN ? RECEIVED / x.np : BUCKET_MIN;
+    size_t room = own < x.width ? own : x.width;
     sb_status st;
-    SB_GOTO(st, sb_alloc(np, sizeof *p, "partial sums", &p), agree);
-    SB_GOTO(st, sb_alloc(np * width, sizeof *recv, "partial sums", &recv),
+    SB_GOTO(st, sb_alloc(x.np, sizeof *x.p, "partial sums", &x.p), agree);
+    SB_GOTO(st, sb_alloc(x.np * room, sizeof(float), "partial sums", &x.recv),
             agree);
-    st = sb_alloc((height(leaves) + 1) * width, sizeof *scratch, "partial sums",
-                  &scratch);
+    st = sb_alloc((sb_tree_height(leaves) + 1) * room, sizeof(float),
+                  "partial sums", &x.scratch);
 agree:
     SB_GOTO(st, sb_agree(c, st), out);
-    all_partials(size, leaves, p);
-    for (size_t from = 0; from < longest; from += BUCKET)
-        bucket(c, t, cut, from, p, np, recv, scratch, out);
+    all_partials(size, leaves, x.p);
+    for (size_t from = 0; from < longest; from += x.width)
+        bucket(&x, from, out);
 out:
-    sb_free(scratch);
-    sb_free(recv);
-    sb_free(p);
+    sb_free(x.scratch);
+    sb_free(x.recv);
+    sb_free(x.p);
     return st;
 }
 
 sb_status sb_gather_parts(sb_comm *c, float *x, const size_t *cut)
 {
-    size_t *bytes;
+    size_t *bytes = NULL;
     int size = sb_comm_size(c);
-    SB_TRY(sb_agree(c, sb_alloc((size_t)size + 1, sizeof *bytes,
-                                "gather offsets", &bytes)));
+    sb_status st =
+        sb_alloc((size_t)size + 1, sizeof *bytes, "gather offsets", &bytes);
+    SB_GOTO(st, sb_agree(c, st), out);
     for (int r = 0; r <= size; r++) bytes[r] = cut[r] * sizeof *x;
     sb_comm_gather_cut(c, x, bytes);
+out:
     sb_free(bytes);
-    return SB_OK;
+    return st;
 }

@@ -43,7 +43,7 @@ static uint64_t end(sb_node v, uint64_t n)
     return clip((v.index + 1) << v.level, n);
 }
 
-static unsigned height_of(uint64_t n)
+unsigned sb_tree_height(uint64_t n)
 {
     unsigned h = 0;
     while ((uint64_t)1 << h < n) h++;
@@ -54,7 +54,7 @@ size_t sb_tree_partials(uint64_t n, uint64_t first, uint64_t last,
                         sb_node *nodes_out)
 {
     size_t k = 0;
-    unsigned height = height_of(n);
+    unsigned height = sb_tree_height(n);
     for (uint64_t at = first; at < last;) {
         sb_node v = {0, at};
         while (v.level < height) {
@@ -78,7 +78,7 @@ sb_status sb_tree_open(uint64_t n, uint64_t first, uint64_t last, size_t len,
     t->n = n;
     t->first = first;
     t->last = last;
-    t->height = height_of(n);
+    t->height = sb_tree_height(n);
     t->len = t->room = len;
     t->npartial = sb_tree_partials(n, first, last, t->partial);
     pthread_mutex_init(&t->lock, NULL);
@@ -187,9 +187,4 @@ const float *sb_tree_partial(const sb_tree *t, size_t k)
 uint64_t sb_tree_leaves(const sb_tree *t)
 {
     return t->n;
-}
-
-size_t sb_tree_len(const sb_tree *t)
-{
-    return t->len;
 }

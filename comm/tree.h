@@ -55,6 +55,7 @@ void sb_tree_add(sb_tree *t, uint64_t leaf, float *vector);
 const float *sb_tree_partial(const sb_tree *t, size_t k);
 
 uint64_t sb_tree_leaves(const sb_tree *t);
-size_t sb_tree_len(const sb_tree *t);
+/* The root's level in a tree of n leaves. */
+unsigned sb_tree_height(uint64_t n);
 
 #endif

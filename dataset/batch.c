@@ -55,19 +55,13 @@ void sb_batch_close(sb_batch *b)
     memset(b, 0, sizeof *b);
 }
 
-static int is_special(const sb_special_ids *s, uint32_t id)
-{
-    return id == s->pad || id == s->unk || id == s->cls || id == s->sep ||
-           id == s->mask;
-}
-
 /* Mask the newest sequence, which is sample g. */
 static void mask(sb_batch *b, const sb_batch_options *o, sb_rng_key key,
                  uint64_t g, uint32_t begin)
 {
     for (uint32_t i = begin; i < b->tokens; i++) {
         uint32_t id = b->ids[i];
-        if (is_special(&o->special, id)) continue;
+        if (sb_special_is(&o->special, id)) continue;
         sb_rng4 r = sb_rng_at(key, g, i - begin, 0);
         if (!(sb_rng_unit(r.v[0]) < o->mask_prob)) continue;
         b->masked[b->nmasked] = i;

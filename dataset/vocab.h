@@ -21,6 +21,12 @@ typedef struct sb_special_ids {
     uint32_t pad, unk, cls, sep, mask;
 } sb_special_ids;
 
+static inline int sb_special_is(const sb_special_ids *s, uint32_t id)
+{
+    return id == s->pad || id == s->unk || id == s->cls || id == s->sep ||
+           id == s->mask;
+}
+
 /* Read vocab.txt. SB_EFORMAT (with the line): an empty or doubled piece, not
  * UTF-8, a special token missing. At most 2^24 pieces, 64 MiB. */
 SB_MUST_USE sb_status sb_vocab_load(const char *path, sb_vocab **vocab_out);

@@ -87,31 +87,16 @@ static sb_status fill_input(job *j)
     return st;
 }
 
-/* The number of heads stands only in the checkpoint's configuration. */
-static sb_status heads_of(const sb_ckpt *ckpt, uint32_t *heads_out)
-{
-    sb_config *c = NULL;
-    SB_TRY(sb_config_open(sb_options, sb_options_n, &c));
-    const char *text = sb_ckpt_get_meta(ckpt)->config;
-    sb_status st =
-        sb_config_parse(c, text ? text : "", "the checkpoint's configuration");
-    if (st == SB_OK) *heads_out = (uint32_t)sb_config_int(c, "heads");
-    sb_config_close(c);
-    return st;
-}
-
 static sb_status open_model(job *j, const char *dir)
 {
     sb_comm *c = j->app->comm;
     sb_ckpt *ckpt = NULL;
-    uint32_t heads = 0;
     SB_TRY(sb_state_latest(c, dir, &ckpt));
     if (!ckpt) {
         sb_fail(SB_ENOENT, __FILE__, __LINE__, "no model in '%s'", dir);
         return sb_hint("run `shardbert mlm` first, or name its --run folder");
     }
-    sb_status st = sb_agree(c, heads_of(ckpt, &heads));
-    if (st == SB_OK) st = sb_filler_open(c, ckpt, j->vocab, heads, &j->filler);
+    sb_status st = sb_filler_open(c, ckpt, j->vocab, &j->filler);
     sb_ckpt_close(ckpt);
     return st;
 }

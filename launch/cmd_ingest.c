@@ -300,9 +300,15 @@ out:
 static sb_status tally(const job *j, sb_manifest *m, sb_bad *bad,
                        uint64_t *documents)
 {
-    int done;
-    for (size_t i = 0; i < sb_sources_units(j->sources); i++)
+    for (size_t i = 0; i < sb_sources_units(j->sources); i++) {
+        int done = 0;
         SB_TRY(read_done(j, i, &done, documents, &m->text_bytes, bad));
+        if (done) continue;
+        sb_fail(SB_EIO, __FILE__, __LINE__,
+                "unit %zu was finished by another rank and is not in '%s'", i,
+                j->dir);
+        return sb_hint("the corpus needs a folder that all nodes share");
+    }
     m->bad_documents = bad->count;
     return SB_OK;
 }
@@ -368,7 +374,7 @@ static sb_status prepare(job *j, char **record_out, int *done_out)
     if (!j->from || !manifest || !record)
         st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
     else if (sb_file_exists(manifest))
-        st = sb_app_compare(record, j->from, "corpus", done_out);
+        st = sb_app_compare(record, j->from, "corpus", 1, done_out);
     sb_free(manifest);
     if (st == SB_OK)
         *record_out = record;
@@ -409,7 +415,7 @@ static sb_status write_record(const job *j, const char *record)
 {
     int same = 0;
     SB_TRY(sb_dir_make(j->dir));
-    sb_status st = sb_app_compare(record, j->from, "corpus", &same);
+    sb_status st = sb_app_compare(record, j->from, "corpus", 0, &same);
     if (st != SB_OK && st != SB_EINVAL) return st;
     if (same) return SB_OK;
     SB_TRY(remove_ours(j->dir));
@@ -453,6 +459,7 @@ sb_status sb_cmd_ingest(sb_app *a)
     SB_GOTO(st, sb_app_sources(a, &j.sources), out);
     SB_GOTO(st, sb_app_vocab(a, &j.vocab), out);
     SB_GOTO(st, sb_agree(a->comm, prepare(&j, &record, &done)), out);
+    sb_comm_bcast(a->comm, &done, sizeof done, 0);
     if (done) {
         sb_log(SB_LOG_INFO, "ingest: done before, in %s", j.dir);
         st = sb_agree(a->comm, sb_comm_rank(a->comm) ? SB_OK : clear_marks(&j));

@@ -74,13 +74,21 @@ static sb_status init_dir(const sb_app *a, char **dir_out)
 
 /* Results to standard output: from metrics.jsonl, so that a run that was
  * stopped and went on tells the whole story. Rank 0. */
+static sb_status find(const char *dir, const char *name, int last, double *out)
+{
+    *out = NAN; /* metrics.jsonl was deleted, or there was no evaluation yet */
+    sb_status st = sb_metrics_find(dir, name, last, out);
+    return st == SB_ENOENT ? SB_OK : st;
+}
+
 static sb_status summary(const char *dir)
 {
     double before, after, unigram, random;
-    SB_TRY(sb_metrics_find(dir, "heldout_loss", 0, &before));
-    SB_TRY(sb_metrics_find(dir, "heldout_loss", 1, &after));
-    SB_TRY(sb_metrics_find(dir, "unigram_loss", 1, &unigram));
-    SB_TRY(sb_metrics_find(dir, "random_loss", 1, &random));
+    SB_TRY(find(dir, "heldout_loss", 0, &before));
+    SB_TRY(find(dir, "heldout_loss", 1, &after));
+    SB_TRY(find(dir, "unigram_loss", 1, &unigram));
+    SB_TRY(find(dir, "random_loss", 1, &random));
+    if (isnan(after)) return SB_OK;
     printf("held-out MLM loss (nats per masked token)\n"
            "  at random, ln V        %8.4f\n"
            "  unigram distribution   %8.4f\n"
@@ -96,7 +104,6 @@ sb_status sb_cmd_mlm(sb_app *a)
     sb_vocab *vocab = NULL;
     sb_corpus *train = NULL, *heldout = NULL;
     sb_mlm_options o = options(a);
-    sb_mlm_report report;
     sb_status st;
     SB_GOTO(st, sb_app_vocab(a, &vocab), out);
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &train), out);
@@ -110,7 +117,7 @@ sb_status sb_cmd_mlm(sb_app *a)
     o.config = used;
     o.init_dir = init;
     o.shape.vocab = sb_vocab_size(vocab);
-    SB_GOTO(st, sb_mlm_train(a->comm, train, heldout, vocab, &o, &report), out);
+    SB_GOTO(st, sb_mlm_train(a->comm, train, heldout, vocab, &o), out);
     st = sb_agree(a->comm, sb_comm_rank(a->comm) == 0 ? summary(dir) : SB_OK);
 out:
     sb_corpus_close(train);

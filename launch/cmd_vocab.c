@@ -178,7 +178,7 @@ static sb_status prepare(job *j, const char *dir, const char *record,
     int there = made && sb_file_exists(made);
     sb_free(made);
     SB_REQUIRE(made && record && from, SB_ENOMEM, "out of memory: a path");
-    if (there) SB_TRY(sb_app_compare(record, from, "vocabulary", done_out));
+    if (there) SB_TRY(sb_app_compare(record, from, "vocabulary", 1, done_out));
     if (*done_out) return SB_OK;
     if (sb_comm_rank(j->app->comm) != 0) return SB_OK;
     SB_TRY(sb_dir_make(dir));
@@ -196,6 +196,7 @@ sb_status sb_cmd_vocab(sb_app *a)
     record = sb_path_join(a->run, "vocab/made-from");
     from = made_from(&j);
     SB_GOTO(st, sb_agree(a->comm, prepare(&j, dir, record, from, &done)), out);
+    sb_comm_bcast(a->comm, &done, sizeof done, 0);
     if (done) {
         sb_log(SB_LOG_INFO, "vocab: done before, in %s", dir);
         goto out;

@@ -107,6 +107,16 @@ void sb_app_compare_options(const sb_app *a, const char *dir)
     sb_free(latest);
 }
 
+/* Files that nodes see differently (an old copy, a folder that is not shared)
+ * must not be trained on. */
+static sb_status same_everywhere(const sb_app *a, uint64_t identity,
+                                 const char *what)
+{
+    if (sb_comm_same(a->comm, identity)) return SB_OK;
+    sb_fail(SB_EINVAL, __FILE__, __LINE__, "the ranks see different %s", what);
+    return sb_hint("it must lie in a folder that all nodes share");
+}
+
 sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
 {
     char *path = NULL;
@@ -120,6 +130,7 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
                 "the same text once it is deleted");
     sb_free(path);
     st = sb_agree(a->comm, st);
+    if (st == SB_OK) st = same_everywhere(a, sb_vocab_hash(v), "vocabularies");
     if (st == SB_OK)
         *vocab_out = v;
     else
@@ -152,6 +163,12 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
     sb_free(dir);
     st = sb_agree(a->comm, st);
     if (st == SB_OK)
+        st = same_everywhere(a,
+                             sb_corpus_vocab_hash(c) ^
+                                 (sb_corpus_tokens(c) << 20) ^
+                                 sb_corpus_documents(c),
+                             "corpora");
+    if (st == SB_OK)
         *corpus_out = c;
     else
         sb_corpus_close(c);
@@ -177,6 +194,8 @@ sb_status sb_app_sources(const sb_app *a, sb_sources **out)
 {
     sb_sources *s = NULL;
     sb_status st = sb_agree(a->comm, open_sources(a, &s));
+    if (st == SB_OK)
+        st = same_everywhere(a, sb_sources_identity(s), "source files");
     if (st == SB_OK)
         *out = s;
     else
@@ -223,27 +242,27 @@ sb_status sb_app_check_bad(const sb_app *a, uint64_t documents,
 }
 
 sb_status sb_app_compare(const char *path, const char *text, const char *what,
-                         int *same_out)
+                         int made, int *same_out)
 {
-    char *old;
+    char *old = NULL;
     size_t bytes;
-    if (!sb_file_exists(path)) {
-        *same_out = 0;
-        return SB_OK;
-    }
-    SB_TRY(sb_file_read(path, 1 << 20, &old, &bytes));
-    int same = strcmp(old, text) == 0;
-    int folder = (int)(strrchr(path, '/') - path);
+    *same_out = 0;
+    int recorded = sb_file_exists(path);
+    if (!recorded && !made) return SB_OK;
+    if (recorded) SB_TRY(sb_file_read(path, 1 << 20, &old, &bytes));
+    *same_out = recorded && strcmp(old, text) == 0;
     sb_free(old);
-    if (!same) {
+    if (*same_out) return SB_OK;
+    int folder = (int)(strrchr(path, '/') - path);
+    if (recorded)
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "the %s in this run folder was made from other input or with "
                 "other options ('%s' tells)",
                 what, path);
-        return sb_hint("use another --run folder, or delete '%.*s' to make it "
-                       "anew",
-                       folder < 150 ? folder : 150, path);
-    }
-    *same_out = 1;
-    return SB_OK;
+    else
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "there is a %s whose record '%s' is missing: was it made here?",
+                what, path);
+    return sb_hint("use another --run folder, or delete '%.*s' to make it anew",
+                   folder < 150 ? folder : 150, path);
 }

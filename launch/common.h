@@ -60,9 +60,10 @@ SB_MUST_USE sb_status sb_app_check_bad(const sb_app *a, uint64_t documents,
                                        const sb_bad *bad);
 
 /* A record of what a result was made from: compare with the one on disk.
- * *same_out = 1 if `path` holds exactly `text`, 0 if there is no such file;
- * SB_EINVAL if it holds something else. Local. */
+ * *same_out = 1 if `path` holds exactly `text`; 0 if there is no such file and
+ * no result either (`made` 0). SB_EINVAL if it holds something else, or is
+ * missing beside a result that was not made here. Local. */
 SB_MUST_USE sb_status sb_app_compare(const char *path, const char *text,
-                                     const char *what, int *same_out);
+                                     const char *what, int made, int *same_out);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * main.c - `shardbert SUBCOMMAND [options]`: start MPI, read options, run one
  * subcommand, report one error, leave with one exit code on all ranks. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "comm/base/hash.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
@@ -130,6 +132,19 @@ static sb_status read_options(sb_app *a, const command *c, int argc,
     return SB_OK;
 }
 
+/* Ranks that read different recipes (an old copy on one node's disk) would
+ * train on different things. */
+static sb_status same_options(const sb_app *a)
+{
+    char *text = sb_config_effective(a->config, a->phase);
+    uint64_t hash = text ? sb_hash64(text, strlen(text)) : 0;
+    sb_free(text);
+    if (sb_comm_same(a->comm, hash)) return SB_OK;
+    sb_fail(SB_EINVAL, __FILE__, __LINE__,
+            "the ranks were started with different options");
+    return sb_hint("is the recipe that --config names the same on all nodes?");
+}
+
 static sb_status run(sb_app *a, int argc, char **argv)
 {
     const command *c = find(argv[1]);
@@ -142,6 +157,7 @@ static sb_status run(sb_app *a, int argc, char **argv)
         return sb_hint("shardbert --help");
     }
     SB_TRY(sb_agree(a->comm, read_options(a, c, argc, argv)));
+    SB_TRY(same_options(a));
     sb_log_open(sb_comm_rank(a->comm),
                 level_of(sb_config_text(a->config, "log")));
     return c->run(a);
@@ -155,6 +171,9 @@ int main(int argc, char **argv)
     if (sb_comm_open(&argc, &argv, &app.comm) != SB_OK) sb_fatal(NULL);
     sb_log_open(sb_comm_rank(app.comm), SB_LOG_INFO);
     sb_status st = run(&app, argc, argv);
+    if (st == SB_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        st = sb_fail(SB_EIO, __FILE__, __LINE__,
+                     "cannot write to standard output: %s", strerror(errno));
     if (st != SB_OK && sb_comm_rank(app.comm) == 0) {
         if (st == SB_ESTOP)
             sb_log(SB_LOG_INFO, "%s", sb_error_last()->text);

@@ -28,8 +28,25 @@ void sb_state_build(char build_out[128])
 #else
     static const char compiler[] = "gcc ";
 #endif
-    snprintf(build_out, 128, "shardbert %s, %s%.60s, OpenBLAS %.30s",
-             SB_VERSION, compiler, __VERSION__, sb_kernels_core());
+    snprintf(build_out, 128, "shardbert %s, %s%.60s, OpenBLAS %.24s, %s",
+             SB_VERSION, compiler, __VERSION__, sb_kernels_core(),
+             sb_kernels_set());
+}
+
+void sb_state_compare_build(sb_comm *c, const sb_ckpt_meta *then)
+{
+    char now[128];
+    sb_state_build(now);
+    if (!sb_comm_same(c, sb_hash64(now, strlen(now))))
+        sb_log(SB_LOG_WARN,
+               "the ranks differ in build or processor (rank 0: "
+               "%s): the run's bits depend on who computes what",
+               now);
+    if (then && strcmp(then->build, now) != 0)
+        sb_log(SB_LOG_WARN,
+               "the checkpoint was made by %s, this is %s: from "
+               "here on bits differ from an uninterrupted run",
+               then->build, now);
 }
 
 /* ---- saving -------------------------------------------------------------- */

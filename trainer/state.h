@@ -29,7 +29,12 @@ SB_MUST_USE sb_status sb_state_save(sb_comm *c, const char *dir,
 SB_MUST_USE sb_status sb_state_latest(sb_comm *c, const char *dir,
                                       sb_ckpt **ckpt_out);
 
-/* Version, compiler and BLAS kernel, for sb_ckpt_meta.build. */
+/* Version, compiler, BLAS kernel and instruction set: what the bits of a run
+ * depend on beside its recipe. For sb_ckpt_meta.build. */
 void sb_state_build(char build_out[128]);
+/* Warn if the ranks' builds differ, or this one from that of `then` (NULL: no
+ * checkpoint): from here on bits will differ from a run on one build.
+ * Collective. */
+void sb_state_compare_build(sb_comm *c, const sb_ckpt_meta *then);
 
 #endif

@@ -28,22 +28,6 @@ struct sb_config {
     size_t words, word_cap;
 };
 
-sb_status sb_config_open(const sb_option *table, size_t n,
-                         sb_config **config_out)
-{
-    sb_config *c;
-    SB_TRY(sb_alloc(1, sizeof *c, "options", &c));
-    c->table = table;
-    c->n = n;
-    sb_status st = sb_alloc(n, sizeof *c->value, "options", &c->value);
-    if (st != SB_OK) {
-        sb_free(c);
-        return st;
-    }
-    *config_out = c;
-    return SB_OK;
-}
-
 static void value_clear(value *v)
 {
     for (size_t i = 0; i < v->n; i++) free(v->text[i]);
@@ -55,7 +39,7 @@ static void value_clear(value *v)
 void sb_config_close(sb_config *c)
 {
     if (!c) return;
-    for (size_t i = 0; i < c->n; i++) value_clear(&c->value[i]);
+    for (size_t i = 0; c->value && i < c->n; i++) value_clear(&c->value[i]);
     sb_free(c->value);
     free(c->word);
     sb_free(c);
@@ -187,6 +171,26 @@ static size_t find(const sb_config *c, const char *name)
     return i;
 }
 
+/* Numbers in one spelling, the shortest that reads back the same, so that what
+ * is written down can be compared as text: 1k and 1000 are one value. */
+static sb_status spell(const sb_option *o, const char *text, char **out)
+{
+    char number[40];
+    double v;
+    if (o->type == SB_OPT_INT || o->type == SB_OPT_REAL) {
+        SB_TRY(parse_number(o, text, &v));
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(number, sizeof number, "%.*g", digits, v);
+            if (strtod(number, NULL) == v) break;
+        }
+        if (o->type == SB_OPT_INT) snprintf(number, sizeof number, "%.0f", v);
+        text = number;
+    }
+    *out = strdup(text);
+    SB_REQUIRE(*out, SB_ENOMEM, "out of memory: options");
+    return SB_OK;
+}
+
 static sb_status set(sb_config *c, size_t at, const char *text, origin from)
 {
     const sb_option *o = &c->table[at];
@@ -197,11 +201,27 @@ static sb_status set(sb_config *c, size_t at, const char *text, origin from)
     char **grown = realloc(v->text, (v->n + 1) * sizeof *grown);
     SB_REQUIRE(grown, SB_ENOMEM, "out of memory: options");
     v->text = grown;
-    SB_REQUIRE(v->text[v->n] = strdup(text), SB_ENOMEM,
-               "out of memory: options");
+    SB_TRY(spell(o, text, &v->text[v->n]));
     v->n++;
     v->from = from;
     return SB_OK;
+}
+
+sb_status sb_config_open(const sb_option *table, size_t n,
+                         sb_config **config_out)
+{
+    sb_config *c;
+    SB_TRY(sb_alloc(1, sizeof *c, "options", &c));
+    c->table = table;
+    c->n = n;
+    sb_status st = sb_alloc(n, sizeof *c->value, "options", &c->value);
+    for (size_t i = 0; i < n && st == SB_OK; i++)
+        if (table[i].def) st = set(c, i, table[i].def, DEFAULT);
+    if (st == SB_OK)
+        *config_out = c;
+    else
+        sb_config_close(c);
+    return st;
 }
 
 static sb_status unknown(const sb_config *c, const char *name, const char *how)
@@ -351,7 +371,7 @@ static const sb_option *option(const sb_config *c, const char *name,
         fprintf(stderr, "shardbert: bug: no option '%s' in the table\n", name);
         abort();
     }
-    *text = c->value[at].n ? c->value[at].text[0] : c->table[at].def;
+    *text = c->value[at].n ? c->value[at].text[0] : NULL;
     return &c->table[at];
 }
 
@@ -405,7 +425,7 @@ size_t sb_config_list(const sb_config *c, const char *name,
 int sb_config_is_set(const sb_config *c, const char *name)
 {
     size_t at = find(c, name);
-    return at < c->n && c->value[at].n > 0;
+    return at < c->n && c->value[at].from > DEFAULT;
 }
 
 char *sb_config_effective(const sb_config *c, unsigned phases)
@@ -420,7 +440,6 @@ char *sb_config_effective(const sb_config *c, unsigned phases)
         if (!(o->phases & phases)) continue;
         for (size_t k = 0; k < v->n; k++)
             fprintf(f, "%s = %s\n", o->name, v->text[k]);
-        if (!v->n && o->def) fprintf(f, "%s = %s\n", o->name, o->def);
     }
     if (fclose(f) != 0) {
         free(text);

@@ -140,7 +140,13 @@ sb_status sb_dir_list(const char *path, char ***names_out, size_t *n_out)
     char **names = NULL;
     size_t n = 0, cap = 0;
     sb_status st = SB_OK;
-    for (struct dirent *e; st == SB_OK && (e = readdir(d));) {
+    while (st == SB_OK) {
+        errno = 0;
+        struct dirent *e = readdir(d);
+        if (!e && errno)
+            st = sb_fail(SB_EIO, __FILE__, __LINE__,
+                         "cannot list folder '%s': %s", path, strerror(errno));
+        if (!e) break;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         SB_GOTO(st, sb_grow(&names, &cap, n + 1, sizeof *names, "file names"),

@@ -9,7 +9,8 @@ static volatile sig_atomic_t asked;
 
 static void note(int signal_number)
 {
-    if (asked && signal_number != SIGUSR1) {
+    static volatile sig_atomic_t hard; /* TERM and INT so far */
+    if (signal_number != SIGUSR1 && hard++) {
         signal(signal_number, SIG_DFL);
         raise(signal_number);
     }

@@ -99,8 +99,7 @@ static uint64_t run(uint64_t block, size_t keep_bytes, int workers)
         double loss;
     } all = {0};
     OK(sb_head_forward(h, &z[0][0], target, M, &loss));
-    OK(sb_head_backward(h, &z[0][0], target, M, 1.0f / M, cut,
-                        all.dz + cut[rank] * D));
+    OK(sb_head_backward(h, 1.0f / M, cut, all.dz + cut[rank] * D));
     for (int r = 0; r <= size; r++) bytes[r] = cut[r] * D * sizeof(float);
     sb_comm_gather_cut(comm, all.dz, bytes);
     for (uint32_t m = 0; m < M; m++) want += softmax(m, p);

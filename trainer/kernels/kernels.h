@@ -28,6 +28,8 @@
 void sb_kernels_start(void);
 /* The BLAS kernel chosen for this processor ("Zen", "SkylakeX"), static. */
 const char *sb_kernels_core(void);
+/* The instruction set our own kernels take: "AVX-512", "AVX2", "baseline". */
+const char *sb_kernels_set(void);
 
 /* ---- linear.c ------------------------------------------------------------ */
 

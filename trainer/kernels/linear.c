@@ -21,6 +21,15 @@ const char *sb_kernels_core(void)
     return openblas_get_corename();
 }
 
+const char *sb_kernels_set(void)
+{
+#if defined(SB_HAS_AVX2)
+    if (SB_HAS_AVX512) return "AVX-512";
+    if (SB_HAS_AVX2) return "AVX2";
+#endif
+    return "baseline";
+}
+
 void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
                        size_t N, size_t I, size_t O)
 {

@@ -38,36 +38,62 @@ static size_t slot_width(const sb_mlm_options *o)
     return (o->batch + o->slots - 1) / o->slots;
 }
 
-/* How many sets of activations: one per slot, or, if micro-batch is smaller
- * than this rank's share, one per worker. */
-static size_t acts_wanted(const sb_mlm_options *o, size_t slots)
-{
-    if (!o->micro_batch || o->micro_batch >= slots * slot_width(o))
-        return slots;
-    return (size_t)o->threads < slots ? (size_t)o->threads : slots;
-}
-
-static sb_status say_memory(sb_mlm *m)
+/* Whose activations are kept, and how many sets that takes. */
+static void plan_acts(sb_mlm *m)
 {
     const sb_mlm_options *o = m->o;
-    size_t acts, width = slot_width(o);
-    SB_TRY(sb_acts_bytes(&m->layout, width, o->max_length, &acts));
+    size_t kept = o->micro_batch / slot_width(o), threads = (size_t)o->threads;
+    if (!o->micro_batch || kept > m->slots) kept = m->slots;
+    size_t rest = m->slots - kept;
+    m->kept = kept;
+    m->nacts = kept + (rest < threads ? rest : threads);
+}
+
+/* Checks and sizes; nothing large is taken yet. */
+static sb_status plan(sb_mlm *m, const sb_vocab *vocab)
+{
+    const sb_mlm_options *o = m->o;
+    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
+    SB_TRY(check(o, size));
+    SB_TRY(sb_layout_open(&o->shape, &m->layout));
+    m->batch = (sb_batch_options){.seed = o->seed,
+                                  .max_length = o->max_length,
+                                  .mask_prob = o->mask_prob,
+                                  .special = sb_vocab_special(vocab),
+                                  .vocab_size = sb_vocab_size(vocab)};
+    m->first_slot = sb_share(o->slots, r, size);
+    m->slots = (size_t)(sb_share(o->slots, r + 1, size) - m->first_slot);
+    plan_acts(m);
+    size_t bytes;
+    return sb_acts_bytes(&m->layout, slot_width(o), o->max_length, &bytes);
+}
+
+/* The most that any rank takes. Collective. */
+static void say_memory(sb_mlm *m)
+{
+    const sb_mlm_options *o = m->o;
+    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
+    size_t acts = 0, width = slot_width(o);
+    if (sb_acts_bytes(&m->layout, width, o->max_length, &acts) != SB_OK) return;
     uint64_t flat = m->layout.total * sizeof(float);
-    uint64_t own = (sb_layout_cut(&m->layout, sb_comm_rank(m->comm) + 1,
-                                  sb_comm_size(m->comm)) -
-                    sb_layout_cut(&m->layout, sb_comm_rank(m->comm),
-                                  sb_comm_size(m->comm))) *
+    uint64_t own = (sb_layout_cut(&m->layout, r + 1, size) -
+                    sb_layout_cut(&m->layout, r, size)) *
                    sizeof(float);
-    uint64_t table = sb_table_bytes(m->comm, o->shape.vocab, o->vocab_block,
-                                    o->shape.dim, 1);
-    uint64_t trees = flat * (uint64_t)(o->threads + 2);
-    uint64_t acts_all = (uint64_t)acts * m->nacts;
-    sb_log(SB_LOG_INFO,
-           "memory per rank: token table with gradient and moments %s, encoder "
-           "%s, its gradients and moments %s, activations %s",
-           sb_bytes_text(table), sb_bytes_text(flat),
-           sb_bytes_text(trees + 3 * own), sb_bytes_text(acts_all));
-    return SB_OK;
+    /* Finished siblings are added at once: a vector per level of the tree and
+     * one per thread. */
+    uint64_t trees = flat * (sb_tree_height(o->slots) + (uint64_t)o->threads);
+    uint64_t words = (uint64_t)m->slots * width * o->max_length * o->shape.dim *
+                     sizeof(float);
+    uint64_t most[4] = {sb_table_bytes(m->comm, o->shape.vocab, o->vocab_block,
+                                       o->shape.dim, 1),
+                        flat, trees + 3 * own, acts * m->nacts + words};
+    sb_comm_max_u64(m->comm, most, 4);
+    sb_log(
+        SB_LOG_INFO,
+        "memory per rank, at most: token table with gradient and moments %s, "
+        "encoder %s, its gradients and moments %s, activations %s",
+        sb_bytes_text(most[0]), sb_bytes_text(most[1]), sb_bytes_text(most[2]),
+        sb_bytes_text(most[3]));
 }
 
 static sb_status open_slots(sb_mlm *m)
@@ -90,24 +116,13 @@ static sb_status open_slots(sb_mlm *m)
     return SB_OK;
 }
 
-static sb_status open_local(sb_mlm *m, const sb_vocab *vocab)
+static sb_status open_local(sb_mlm *m)
 {
     const sb_mlm_options *o = m->o;
-    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
-    SB_TRY(check(o, size));
-    SB_TRY(sb_layout_open(&o->shape, &m->layout));
-    m->batch = (sb_batch_options){.seed = o->seed,
-                                  .max_length = o->max_length,
-                                  .mask_prob = o->mask_prob,
-                                  .special = sb_vocab_special(vocab),
-                                  .vocab_size = sb_vocab_size(vocab)};
-    m->first_slot = sb_share(o->slots, r, size);
-    m->slots = (size_t)(sb_share(o->slots, r + 1, size) - m->first_slot);
-    m->nacts = acts_wanted(o, m->slots);
-    SB_TRY(say_memory(m));
     SB_TRY(sb_pool_open(o->threads, &m->pool));
     SB_TRY(sb_alloc(m->layout.total, sizeof *m->w, "encoder", &m->w));
-    SB_TRY(sb_alloc((size_t)size + 1, sizeof *m->cut, "ranks", &m->cut));
+    SB_TRY(sb_alloc((size_t)sb_comm_size(m->comm) + 1, sizeof *m->cut, "ranks",
+                    &m->cut));
     SB_TRY(sb_tree_open(o->slots, m->first_slot, m->first_slot + m->slots,
                         m->layout.total, &m->grads));
     return open_slots(m);
@@ -121,9 +136,11 @@ sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
     if (st == SB_OK) {
         m->comm = c;
         m->o = o;
-        st = open_local(m, vocab);
+        st = plan(m, vocab);
     }
     SB_GOTO(st, sb_agree(c, st), failed);
+    say_memory(m);
+    SB_GOTO(st, sb_agree(c, open_local(m)), failed);
     SB_GOTO(st,
             sb_table_open(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1,
                           &m->table),
@@ -196,7 +213,7 @@ typedef struct vote {
     uint64_t masked, tokens, stop, failed;
 } vote;
 
-/* Share the counts; room for the wave's positions; targets of all ranks. */
+/* Share the counts; m->cut and every slot's place among all positions. */
 static sb_status share_counts(sb_mlm *m, sb_status local, vote *sum_out)
 {
     int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
@@ -255,7 +272,7 @@ static void run_forward(sb_mlm *m, size_t task, int worker)
 {
     sb_slot *s = &m->slot[task];
     sb_dropout_rate drop = dropout(m);
-    s->acts = &m->acts[m->nacts == m->slots ? task : (size_t)worker];
+    s->acts = &m->acts[task < m->kept ? task : m->kept + (size_t)worker];
     sb_model_forward(&m->layout, m->w, &s->batch, m->rows,
                      m->place + s->token_at, &drop, s->acts);
 }
@@ -290,6 +307,10 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
     size_t tokens = 0, *bytes = NULL;
     m->training = kind == SB_WAVE_TRAIN;
     SB_TRY(share_counts(m, fill_slots(m, corpus, kind, first, limit), &sum));
+    if (sum.stop) {
+        *wave_out = (sb_wave){.stop = 1};
+        return SB_OK;
+    }
     for (size_t i = 0; i < m->slots; i++) tokens += m->slot[i].batch.tokens;
     sb_status st = room(m, (size_t)sum.masked);
     if (st == SB_OK)
@@ -301,9 +322,7 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
     st = sb_pool_run(m->pool, m->slots, forward_slot, m);
     SB_GOTO(st, sb_agree(m->comm, st), out);
     gather_positions(m, bytes);
-    sb_wave w = {.masked = (size_t)sum.masked,
-                 .tokens = (size_t)sum.tokens,
-                 .stop = (int)sum.stop};
+    sb_wave w = {.masked = (size_t)sum.masked, .tokens = (size_t)sum.tokens};
     if (w.masked)
         SB_GOTO(
             st,
@@ -324,7 +343,7 @@ static sb_status backward_slot(void *context, size_t task, int worker)
     size_t D = m->o->shape.dim;
     float *grad;
     SB_TRY(sb_tree_leaf(m->grads, &grad));
-    if (m->nacts != m->slots) run_forward(m, task, worker);
+    if (task >= m->kept) run_forward(m, task, worker);
     sb_dropout_rate drop = dropout(m);
     size_t own = s->masked_at - m->cut[sb_comm_rank(m->comm)];
     sb_model_backward(&m->layout, m->w, &s->batch, m->dz + own * D, &drop,
@@ -336,8 +355,8 @@ static sb_status backward_slot(void *context, size_t task, int worker)
 sb_status sb_mlm_backward(sb_mlm *m, const sb_wave *wave)
 {
     if (wave->masked)
-        SB_TRY(sb_head_backward(m->head, m->z, m->target, wave->masked,
-                                1.0f / (float)wave->masked, m->cut, m->dz));
+        SB_TRY(sb_head_backward(m->head, 1.0f / (float)wave->masked, m->cut,
+                                m->dz));
     sb_slot_grad *push = NULL;
     sb_status st = sb_tree_reset(m->grads, m->layout.total);
     if (st == SB_OK) st = sb_pool_run(m->pool, m->slots, backward_slot, m);

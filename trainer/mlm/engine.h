@@ -44,8 +44,10 @@ typedef struct sb_mlm {
     size_t slots; /* own slots */
     sb_slot *slot;
     sb_acts *acts;
-    size_t nacts; /* == slots: kept for backward; else one per worker,
-                       and backward runs the forward again */
+    size_t kept;  /* the first slots, whose activations stay for backward;
+                       the others share one set per worker, and backward runs
+                       their forward again */
+    size_t nacts; /* kept + workers, if any slot is not kept */
     /* the wave in progress */
     uint32_t *ids; /* this rank's, all own slots */
     const float *rows;
@@ -68,7 +70,7 @@ typedef enum sb_wave_kind { SB_WAVE_TRAIN, SB_WAVE_HELDOUT } sb_wave_kind;
 typedef struct sb_wave {
     double loss_sum;       /* nats, over the masked positions */
     size_t masked, tokens; /* of all ranks                    */
-    int stop;              /* some rank was asked to stop     */
+    int stop;              /* some rank was asked to stop: nothing was done */
 } sb_wave;
 
 /* Forward of samples [first, first + batch) (training: with dropout), or of

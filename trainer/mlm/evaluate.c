@@ -15,6 +15,10 @@ sb_status sb_mlm_evaluate(sb_mlm *m, sb_corpus *heldout, const uint64_t *counts,
     for (uint64_t at = 0; at < n; at += m->o->batch) {
         sb_wave w;
         SB_TRY(sb_mlm_forward(m, heldout, SB_WAVE_HELDOUT, at, n, &w));
+        if (w.stop) {
+            out->stop = 1;
+            return SB_OK;
+        }
         e.loss += w.loss_sum;
         e.masked += w.masked;
         for (size_t k = 0; k < w.masked; k++)

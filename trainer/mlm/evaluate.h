@@ -10,6 +10,7 @@ typedef struct sb_evaluation {
     double unigram; /* the same from unigram counts (add one) of training   */
     double random;  /* ln V                                                 */
     uint64_t masked, documents;
+    int stop; /* asked to stop: not finished, the numbers mean nothing */
 } sb_evaluation;
 
 /* The first `samples` held-out documents, always masked alike, no dropout.

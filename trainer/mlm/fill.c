@@ -39,8 +39,10 @@ static sb_status dims(sb_ckpt *c, const char *name, sb_tensor *out)
     return SB_OK;
 }
 
-static sb_status read_shape(sb_ckpt *c, uint32_t heads, sb_mlm_shape *out)
+static sb_status read_shape(sb_ckpt *c, sb_mlm_shape *out)
 {
+    uint32_t heads;
+    SB_TRY(sb_mlm_heads(c, &heads));
     sb_tensor table, position, ffn;
     SB_TRY(dims(c, SB_TABLE_NAME, &table));
     SB_TRY(
@@ -67,12 +69,9 @@ static sb_status read_shape(sb_ckpt *c, uint32_t heads, sb_mlm_shape *out)
     return SB_OK;
 }
 
-/* ---- open
- * ---------------------------------------------------------------------------
- */
+/* ---- open ---------------------------------------------------------------- */
 
-static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab,
-                            uint32_t heads)
+static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab)
 {
     sb_mlm_shape shape;
     if (sb_ckpt_get_meta(ckpt)->vocab_hash != sb_vocab_hash(vocab)) {
@@ -80,7 +79,7 @@ static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab,
                 "the checkpoint was made with another vocabulary");
         return sb_hint("use the run folder's own vocabulary");
     }
-    SB_TRY(read_shape(ckpt, heads, &shape));
+    SB_TRY(read_shape(ckpt, &shape));
     SB_TRY(sb_layout_open(&shape, &f->layout));
     f->special = sb_vocab_special(vocab);
     SB_TRY(sb_alloc(f->layout.total, sizeof *f->w, "encoder", &f->w));
@@ -89,14 +88,14 @@ static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab,
 }
 
 sb_status sb_filler_open(sb_comm *c, sb_ckpt *ckpt, const sb_vocab *vocab,
-                         uint32_t heads, sb_filler **filler_out)
+                         sb_filler **filler_out)
 {
     sb_kernels_start();
     sb_filler *f = NULL;
     sb_status st = sb_alloc(1, sizeof *f, "model", &f);
     if (st == SB_OK) {
         f->comm = c;
-        st = open_local(f, ckpt, vocab, heads);
+        st = open_local(f, ckpt, vocab);
     }
     SB_GOTO(st, sb_agree(c, st), failed);
     SB_GOTO(st,
@@ -130,9 +129,7 @@ void sb_filler_close(sb_filler *f)
     sb_free(f);
 }
 
-/* ---- fill
- * ---------------------------------------------------------------------------
- */
+/* ---- fill ---------------------------------------------------------------- */
 
 /* The sentence as a batch of one sequence whose masked positions are scored. */
 static sb_status load_batch(sb_filler *f, const uint32_t *ids, size_t n,
@@ -185,10 +182,9 @@ static int better(const void *a, const void *b)
 
 /* Logits of one scored vector against the own rows, and the log of the
  * partition sum over all ranks, block by block. */
-static float score(sb_filler *f, const float *z, size_t *cut)
+static float score(sb_filler *f, const float *z)
 {
     sb_table *t = f->table;
-    int size = sb_comm_size(f->comm);
     float lse;
     for (uint64_t b = t->first_block; b < t->last_block; b++) {
         size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
@@ -197,10 +193,8 @@ static float score(sb_filler *f, const float *z, size_t *cut)
                           t->bias + at, 1, t->dim, W);
         sb_xent_block(f->max + b, f->sum + b, f->logits + at, 1, W);
     }
-    for (int r = 0; r <= size; r++)
-        cut[r] = (size_t)sb_share(t->blocks, r, size) * sizeof(float);
-    sb_comm_gather_cut(f->comm, f->max, cut);
-    sb_comm_gather_cut(f->comm, f->sum, cut);
+    sb_table_gather_blocks(t, f->max, sizeof(float));
+    sb_table_gather_blocks(t, f->sum, sizeof(float));
     sb_xent_merge(&lse, f->max, f->sum, (size_t)t->blocks, 1);
     return lse;
 }
@@ -209,19 +203,18 @@ sb_status sb_fill(sb_filler *f, const uint32_t *ids, size_t n, size_t k,
                   size_t max_masks, sb_guess *out, size_t *masks_out)
 {
     static const sb_dropout_rate none = {0};
-    size_t size = (size_t)sb_comm_size(f->comm), *cut = NULL;
+    size_t size = (size_t)sb_comm_size(f->comm);
     const float *rows;
     const uint32_t *place;
     sb_guess *all = NULL, *mine = NULL;
     sb_status st = load_batch(f, ids, n, max_masks);
     if (st == SB_OK) st = sb_alloc(k * size, sizeof *all, "guesses", &all);
     if (st == SB_OK) st = sb_alloc(k, sizeof *mine, "guesses", &mine);
-    if (st == SB_OK) st = sb_alloc(size + 1, sizeof *cut, "guesses", &cut);
     SB_GOTO(st, sb_agree(f->comm, st), out);
     SB_GOTO(st, sb_table_pull(f->table, f->batch.ids, n, &rows, &place), out);
     sb_model_forward(&f->layout, f->w, &f->batch, rows, place, &none, &f->acts);
     for (size_t j = 0; j < f->batch.nmasked; j++) {
-        float lse = score(f, f->acts.z + j * f->layout.shape.dim, cut);
+        float lse = score(f, f->acts.z + j * f->layout.shape.dim);
         best_rows(f, k, mine);
         sb_comm_gather(f->comm, mine, k * sizeof *mine, all);
         qsort(all, k * size, sizeof *all, better);
@@ -234,6 +227,5 @@ sb_status sb_fill(sb_filler *f, const uint32_t *ids, size_t n, size_t k,
 out:
     sb_free(all);
     sb_free(mine);
-    sb_free(cut);
     return st;
 }

@@ -11,10 +11,9 @@
 typedef struct sb_filler sb_filler;
 
 /* The model of an mlm checkpoint, weights only, its table sharded over the
- * ranks. The shape is read from the checkpoint's tensors; `heads` cannot be
- * and must be told. Collective. */
+ * ranks. The shape is read from the checkpoint. Collective. */
 SB_MUST_USE sb_status sb_filler_open(sb_comm *c, sb_ckpt *ckpt,
-                                     const sb_vocab *vocab, uint32_t heads,
+                                     const sb_vocab *vocab,
                                      sb_filler **filler_out);
 void sb_filler_close(sb_filler *f); /* NULL is fine */
 

@@ -64,6 +64,17 @@ void sb_layout_close(sb_layout *l);
 size_t sb_layout_cut(const sb_layout *l, int rank, int size);
 size_t sb_layout_pieces(const sb_layout *l);
 
+/* The part of parameter p inside floats [first, last) of the flat vector:
+ * [*from_out, *to_out), empty if from == to. */
+static inline void sb_param_part(const sb_param *p, size_t first, size_t last,
+                                 size_t *from_out, size_t *to_out)
+{
+    size_t from = p->at > first ? p->at : first;
+    size_t to = p->at + p->n < last ? p->at + p->n : last;
+    *from_out = from;
+    *to_out = to > from ? to : from;
+}
+
 /* Initial weights: normal (0, sd), zero, or one, as Hugging Face does; the
  * same on every rank. */
 void sb_layout_init(const sb_layout *l, float *w, uint64_t seed, float sd);

@@ -60,8 +60,6 @@ static void carve_all(carver *c, const sb_layout *l, size_t sequences, size_t T,
     c->overflow |= __builtin_mul_overflow(sequences, T, &N) ||
                    __builtin_mul_overflow(N, T, &probs);
     size_t wide = 3 * D > F ? 3 * D : F;
-    a->max_tokens = N;
-    a->max_sequence = T;
     a->layer = carve(c, l->shape.layers, 1, sizeof *a->layer);
     a->emb = floats(c, N, D);
     a->mean = floats(c, N, 1);

@@ -33,7 +33,6 @@ typedef struct sb_layer_acts {
 
 /* Activations of one slot, and room for its backward pass. One allocation. */
 typedef struct sb_acts {
-    size_t max_tokens, max_sequence;
     float *emb;         /* [N, D] word + position; LN input              */
     float *mean, *rstd; /* [N]                                           */
     float *x0;          /* [N, D] input of layer 0                       */

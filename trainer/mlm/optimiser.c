@@ -96,9 +96,7 @@ static sb_status norm(sb_optimiser *o, int train_table, sb_pool *pool,
     for (int k = 0; k <= size; k++)
         o->cut[k] = (size_t)sb_share(pieces, k, size) * sizeof(double);
     sb_comm_gather_cut(o->comm, o->square, o->cut);
-    for (int k = 0; k <= size; k++)
-        o->cut[k] = (size_t)sb_share(blocks, k, size) * sizeof(double);
-    sb_comm_gather_cut(o->comm, o->square + pieces, o->cut);
+    sb_table_gather_blocks(o->table, o->square + pieces, sizeof(double));
     double sum = 0;
     for (size_t i = 0; i < pieces + blocks; i++) sum += o->square[i];
     *norm_out = sqrt(sum);
@@ -126,8 +124,8 @@ static sb_status update_piece(void *context, size_t task, int worker)
     sb_adamw s = j->step;
     if (task < j->params) {
         const sb_param *p = &o->layout->param[task];
-        size_t from = p->at > o->first ? p->at : o->first;
-        size_t to = p->at + p->n < o->last ? p->at + p->n : o->last;
+        size_t from, to;
+        sb_param_part(p, o->first, o->last, &from, &to);
         s.decay = p->decay ? j->a->decay : 0;
         if (from < to)
             sb_adamw_step(j->w + from, o->m + (from - o->first),

@@ -41,22 +41,10 @@ typedef struct sb_mlm_options {
     int threads;
 } sb_mlm_options;
 
-/* What a run has to say at its end. Losses in nats per masked token; NaN
- * where nothing was measured. */
-typedef struct sb_mlm_report {
-    uint64_t steps, tokens;       /* done in this run                       */
-    double loss_first, loss_last; /* training loss, first and last step    */
-    double heldout_before;        /* at step 0 (from metrics on a resume)   */
-    double heldout_after;
-    double random, unigram; /* ln V; cross entropy of the unigrams    */
-    double seconds, waited; /* of the step loop; inside collectives   */
-} sb_mlm_report;
-
-/* Train, or go on where the newest checkpoint in dir stands. Collective.
- * SB_ESTOP after a signal, with a checkpoint. */
+/* Train, or go on where the newest checkpoint in dir stands; losses and
+ * held-out losses go to <dir>/metrics.jsonl. Collective. SB_ESTOP after a signal, with a checkpoint. */
 SB_MUST_USE sb_status sb_mlm_train(sb_comm *c, sb_corpus *train,
                                    sb_corpus *heldout, const sb_vocab *vocab,
-                                   const sb_mlm_options *o,
-                                   sb_mlm_report *report_out);
+                                   const sb_mlm_options *o);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct sb_route {
     uint32_t *local;        /* asked ids as local row numbers   */
     size_t local_cap;
     uint64_t *rank_end; /* [size] first row behind a rank   */
+    size_t *cut;        /* [size + 1] */
 } sb_route;
 
 uint64_t sb_table_bytes(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
@@ -31,8 +32,10 @@ uint64_t sb_table_bytes(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
 {
     uint64_t blocks = (vocab + block - 1) / block;
     int r = sb_comm_rank(c), p = sb_comm_size(c);
+    uint64_t first = sb_share(blocks, r, p) * block;
+    uint64_t last = sb_share(blocks, r + 1, p) * block;
     uint64_t rows =
-        (sb_share(blocks, r + 1, p) - sb_share(blocks, r, p)) * block;
+        (last < vocab ? last : vocab) - (first < vocab ? first : vocab);
     return rows * (dim + 1) * sizeof(float) * (moments ? 4 : 1) +
            vocab * sizeof(uint32_t);
 }
@@ -45,6 +48,7 @@ static sb_status route_open(sb_table *t)
     SB_TRY(sb_alloc(size, sizeof *e->send_n, "row exchange", &e->send_n));
     SB_TRY(sb_alloc(size, sizeof *e->recv_n, "row exchange", &e->recv_n));
     SB_TRY(sb_alloc(size, sizeof *e->rank_end, "row exchange", &e->rank_end));
+    SB_TRY(sb_alloc(size + 1, sizeof *e->cut, "row exchange", &e->cut));
     for (size_t r = 0; r < size; r++)
         e->rank_end[r] =
             sb_table_block_row(t, sb_share(t->blocks, (int)r + 1, (int)size));
@@ -110,6 +114,7 @@ void sb_table_close(sb_table *t)
         sb_free(e->send_n);
         sb_free(e->recv_n);
         sb_free(e->rank_end);
+        sb_free(e->cut);
         void *grown[] = {e->place, e->unique, e->asked,
                          e->out,   e->in,     e->local};
         for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++)
@@ -117,6 +122,14 @@ void sb_table_close(sb_table *t)
         sb_free(e);
     }
     sb_free(t);
+}
+
+void sb_table_gather_blocks(sb_table *t, void *x, size_t bytes)
+{
+    int size = sb_comm_size(t->comm);
+    for (int r = 0; r <= size; r++)
+        t->route->cut[r] = (size_t)sb_share(t->blocks, r, size) * bytes;
+    sb_comm_gather_cut(t->comm, x, t->route->cut);
 }
 
 static int owner(const sb_table *t, uint32_t id)

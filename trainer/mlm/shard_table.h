@@ -52,9 +52,13 @@ static inline uint64_t sb_table_block_row(const sb_table *t, uint64_t b)
     return b * t->block < t->vocab ? b * t->block : t->vocab;
 }
 
+/* x holds `bytes` bytes for every block of the vocabulary, of which each rank
+ * has filled in those of its own blocks: all of them to all ranks. Collective. */
+void sb_table_gather_blocks(sb_table *t, void *x, size_t bytes);
+
 /* Fetch the rows of ids[0..n). Collective; n may be 0. *rows_out [distinct, D]
  * and *place_out [n] (ids[i] is row place[i] of them) are borrowed until the
- * next pull. SB_EINVAL on every rank if some id is >= vocab. */
+ * next pull or push. SB_EINVAL on every rank if some id is >= vocab. */
 SB_MUST_USE sb_status sb_table_pull(sb_table *t, const uint32_t *ids, size_t n,
                                     const float **rows_out,
                                     const uint32_t **place_out);

@@ -47,29 +47,23 @@ static sb_status word2vec_deviation(sb_mlm *m, const sb_vocab *vocab,
                                     const uint64_t *counts, double *out)
 {
     const sb_table *t = m->table;
-    int size = sb_comm_size(m->comm);
-    double *square;
-    size_t *cut = NULL;
-    sb_status st = sb_alloc(t->blocks, sizeof *square, "row norms", &square);
-    if (st == SB_OK)
-        st = sb_alloc((size_t)size + 1, sizeof *cut, "row norms", &cut);
-    SB_TRY(sb_agree(m->comm, st));
+    double *square = NULL;
     uint64_t n = 0;
+    sb_status st = sb_alloc(t->blocks, sizeof *square, "row norms", &square);
+    SB_GOTO(st, sb_agree(m->comm, st), out);
     for (uint64_t row = 0; row < t->vocab; row++)
         n += (uint64_t)from_word2vec(m, vocab, counts, row);
     for (uint64_t row = t->first; row < t->last; row++)
         if (from_word2vec(m, vocab, counts, row))
             square[row / t->block] +=
                 sb_sum_squares(t->rows + (row - t->first) * t->dim, t->dim);
-    for (int r = 0; r <= size; r++)
-        cut[r] = (size_t)sb_share(t->blocks, r, size) * sizeof *square;
-    sb_comm_gather_cut(m->comm, square, cut);
+    sb_table_gather_blocks(m->table, square, sizeof *square);
     double sum = 0;
     for (uint64_t b = 0; b < t->blocks; b++) sum += square[b];
-    sb_free(square);
-    sb_free(cut);
     *out = n ? sqrt(sum / ((double)n * (double)t->dim)) : 0;
-    return SB_OK;
+out:
+    sb_free(square);
+    return st;
 }
 
 /* The checkpoint has this tensor, of this shape: else the options do not fit
@@ -213,10 +207,10 @@ static sb_status describe(sb_mlm *m, tensors *out)
         add(&t, &thin, prefix[kind], k->first, k->last - k->first, bias[kind]);
         for (size_t i = 0; i < l->params; i++) {
             const sb_param *p = &l->param[i];
-            size_t from = p->at > o->first ? p->at : o->first;
-            size_t to = p->at + p->n < o->last ? p->at + p->n : o->last;
-            add(&t, &p->tensor, prefix[kind], from < to ? from - p->at : 0,
-                from < to ? to - from : 0, flat[kind] + (from - o->first));
+            size_t from, to;
+            sb_param_part(p, o->first, o->last, &from, &to);
+            add(&t, &p->tensor, prefix[kind], from - p->at, to - from,
+                flat[kind] + (from - o->first));
         }
     }
     *out = t;
@@ -226,26 +220,25 @@ static sb_status describe(sb_mlm *m, tensors *out)
 sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step)
 {
     tensors t = {0};
-    SB_TRY(sb_agree(m->comm, describe(m, &t)));
+    sb_status st = sb_agree(m->comm, describe(m, &t));
     sb_ckpt_meta meta = {.phase = "mlm",
                          .step = step,
                          .total = m->o->schedule.steps,
                          .cursor = step * m->o->batch,
                          .seed = m->o->seed,
                          .vocab_hash = sb_vocab_hash(vocab)};
-    /* Only read by the writer. */
+    /* Only read by the writer. The number of heads is read back from it. */
     meta.config = (char *)(uintptr_t)m->o->config;
     sb_state_build(meta.build);
-    sb_status st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n,
-                                 t.piece, t.pieces, m->o->keep);
+    if (st == SB_OK)
+        st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n, t.piece,
+                           t.pieces, m->o->keep);
     sb_free(t.table);
     sb_free(t.piece);
     return st;
 }
 
-/* ---- load
- * ------------------------------------------------------------------------------
- */
+/* ---- load ---------------------------------------------------------------- */
 
 static sb_status get(sb_ckpt *c, const sb_tensor *base, const char *prefix,
                      uint64_t first, uint64_t n, float *data)
@@ -280,8 +273,8 @@ static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
     const sb_optimiser *o = &m->optimiser;
     for (size_t i = 0; i < m->layout.params; i++) {
         const sb_param *p = &m->layout.param[i];
-        size_t from = p->at > o->first ? p->at : o->first;
-        size_t to = p->at + p->n < o->last ? p->at + p->n : o->last;
+        size_t from, to;
+        sb_param_part(p, o->first, o->last, &from, &to);
         if (from < to)
             SB_TRY(get(c, &p->tensor, prefix, from - p->at, to - from,
                        flat + (from - o->first)));
@@ -289,11 +282,16 @@ static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
     return get_rows(c, &m->layout, m->table, prefix, rows, bias);
 }
 
-/* What no tensor's shape tells stands in the configuration. */
-static unsigned long heads_of(const char *config)
+sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out)
 {
-    const char *at = config ? strstr(config, "\nheads = ") : NULL;
-    return at ? strtoul(at + strlen("\nheads = "), NULL, 10) : 0;
+    static const char key[] = "\nheads = ";
+    const char *config = sb_ckpt_get_meta(c)->config;
+    const char *at = config ? strstr(config, key) : NULL;
+    unsigned long heads = at ? strtoul(at + sizeof key - 1, NULL, 10) : 0;
+    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EFORMAT,
+               "the checkpoint's configuration does not name its heads");
+    *heads_out = (uint32_t)heads;
+    return SB_OK;
 }
 
 static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
@@ -306,9 +304,10 @@ static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
     SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2), SB_EINVAL,
                "the checkpoint has more layers than the %u asked for",
                l->shape.layers);
-    unsigned long heads = heads_of(sb_ckpt_get_meta(c)->config);
-    SB_REQUIRE(!heads || heads == l->shape.heads, SB_EINVAL,
-               "the checkpoint was trained with %lu heads, %u are asked for",
+    uint32_t heads;
+    SB_TRY(sb_mlm_heads(c, &heads));
+    SB_REQUIRE(heads == l->shape.heads, SB_EINVAL,
+               "the checkpoint was trained with %u heads, %u are asked for",
                heads, l->shape.heads);
     return SB_OK;
 }
@@ -347,6 +346,7 @@ sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
 {
     sb_ckpt *c = NULL;
     SB_TRY(sb_state_latest(m->comm, m->o->dir, &c));
+    sb_state_compare_build(m->comm, c ? sb_ckpt_get_meta(c) : NULL);
     *found_out = c != NULL;
     *step_out = 0;
     if (!c) return SB_OK;

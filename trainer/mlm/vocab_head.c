@@ -129,16 +129,6 @@ static sb_status forward_block(void *context, size_t task, int worker)
     return SB_OK;
 }
 
-static void gather_blocks(sb_head *h, float *x)
-{
-    sb_comm *c = h->table->comm;
-    int size = sb_comm_size(c);
-    for (int r = 0; r <= size; r++)
-        h->cut[r] =
-            (size_t)sb_share(h->table->blocks, r, size) * h->M * sizeof *x;
-    sb_comm_gather_cut(c, x, h->cut);
-}
-
 sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
                           size_t M, double *loss_out)
 {
@@ -151,8 +141,8 @@ sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
     sb_status st = sb_pool_run(
         h->pool, (size_t)(t->last_block - t->first_block), forward_block, h);
     SB_TRY(sb_agree(t->comm, st));
-    gather_blocks(h, h->max);
-    gather_blocks(h, h->sum);
+    sb_table_gather_blocks(t, h->max, M * sizeof *h->max);
+    sb_table_gather_blocks(t, h->sum, M * sizeof *h->sum);
     sb_xent_merge(h->lse, h->max, h->sum, (size_t)t->blocks, M);
     /* One rank knows each target's logit, the others add zero: exact. */
     sb_comm_sum_f64(t->comm, h->hit, M);
@@ -186,15 +176,13 @@ static sb_status backward_block(void *context, size_t task, int worker)
     return SB_OK;
 }
 
-sb_status sb_head_backward(sb_head *h, const float *z, const uint32_t *target,
-                           size_t M, float scale, const size_t *cut, float *dz)
+sb_status sb_head_backward(sb_head *h, float scale, const size_t *cut,
+                           float *dz)
 {
     sb_table *t = h->table;
     int size = sb_comm_size(t->comm);
-    h->z = z;
-    h->target = target;
     h->scale = scale;
-    sb_status st = sb_tree_reset(h->tree, M * t->dim);
+    sb_status st = sb_tree_reset(h->tree, h->M * t->dim);
     if (st == SB_OK)
         st = sb_pool_run(h->pool, (size_t)(t->last_block - t->first_block),
                          backward_block, h);

@@ -37,13 +37,11 @@ SB_MUST_USE sb_status sb_head_forward(sb_head *h, const float *z,
                                       const uint32_t *target, size_t M,
                                       double *loss_out);
 
-/* After the forward of the same z: add the gradients of loss x scale to the
- * table's grad and bias_grad, and dz[0 .. mine) <- this rank's rows
- * [cut[rank], cut[rank+1]) of the gradient of z. cut: [size + 1] positions.
- * Collective. */
-SB_MUST_USE sb_status sb_head_backward(sb_head *h, const float *z,
-                                       const uint32_t *target, size_t M,
-                                       float scale, const size_t *cut,
-                                       float *dz);
+/* After a forward, whose z and target must still be there: add the gradients of
+ * loss x scale to the table's grad and bias_grad, and dz[0 .. mine) <- this
+ * rank's rows [cut[rank], cut[rank+1]) of the gradient of z. cut: [size + 1]
+ * positions. Collective. */
+SB_MUST_USE sb_status sb_head_backward(sb_head *h, float scale,
+                                       const size_t *cut, float *dz);
 
 #endif

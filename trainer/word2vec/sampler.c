@@ -28,12 +28,6 @@ double sb_sampler_keep(uint64_t count, uint64_t words, double sample)
     return p < 1 ? p : 1;
 }
 
-static int is_special(sb_special_ids s, uint32_t id)
-{
-    return id == s.pad || id == s.unk || id == s.cls || id == s.sep ||
-           id == s.mask;
-}
-
 static void fill_keep(sb_sampler *s, const uint64_t *counts, uint32_t V,
                       sb_special_ids special, double sample)
 {
@@ -41,7 +35,7 @@ static void fill_keep(sb_sampler *s, const uint64_t *counts, uint32_t V,
         double p = sb_sampler_keep(counts[id], s->words, sample) * 0x1p32;
         s->keep[id] = p >= (double)UINT32_MAX ? UINT32_MAX : (uint32_t)p;
         if (s->keep[id] == 0) s->keep[id] = 1;
-        if (is_special(special, id)) s->keep[id] = 0;
+        if (sb_special_is(&special, id)) s->keep[id] = 0;
     }
 }
 
@@ -100,7 +94,7 @@ sb_status sb_sampler_open(const uint64_t *counts, uint32_t V,
 {
     sb_sampler s = {0};
     for (uint32_t id = 0; id < V; id++) {
-        if (is_special(special, id) || counts[id] == 0) continue;
+        if (sb_special_is(&special, id) || counts[id] == 0) continue;
         s.usable++;
         s.words += counts[id];
     }
