@@ -68,6 +68,7 @@ options() {
     on1 expect 2 'negative = 64 is out of range' word2vec --negative 64
     on1and3 expect 2 'alpha 0: the learning rate must be above 0' word2vec --run run $own --alpha 0
     on1 expect 2 'min-alpha 0.0001 must lie between' word2vec --run run $own --alpha 0.00001
+    expect 2 'the ranks were started with different options' mpi 1 "$shardbert" inspect --run base : -n 1 "$shardbert" inspect --run other
     rm -rf run
     on1and3 expect 2 'dim = 32 is not divisible by heads = 3' mlm --run run $own $small --heads 3
     on1 expect 2 'slots = 9 is more than batch = 8' mlm --run run $own $small --slots 9

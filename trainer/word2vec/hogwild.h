@@ -13,8 +13,8 @@
  *     cannot become a wild access.
  * The price is that runs with several threads per rank differ in their last
  * bits from each other. With one thread there is no race and no difference.
- * The race is confined to hogwild.c and the kernels it calls; the one
- * suppression for ThreadSanitizer names that file (tests/arch/tsan.supp).
+ * The race is confined to hogwild.c and the kernels it calls, and marked there
+ * for ThreadSanitizer.
  *
  * Local. Knows nothing of ranks.
  */
