@@ -24,7 +24,7 @@ door() { # system header -> the one folder that may see it
     lmdb.h | jansson.h | utf8proc.h) echo dataset ;;
     cblas.h | dnnl*.h) echo trainer/kernels ;;
     protobuf-c/* | *.pb-c.h) echo proto ;;
-    ini.h | xxhash.h | Random123/* | pthread.h) echo "any" ;;
+    xxhash.h | Random123/* | pthread.h) echo "any" ;;
     esac
 }
 
