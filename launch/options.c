@@ -86,8 +86,7 @@ const sb_option sb_options[] = {
     INT("slots", MLM, "16", 1, 1e6,
         "fixed parts of the batch; at least as many as ranks"),
     INT("micro-batch", MLM, "0", 0, 1e6,
-        "sequences whose activations a rank keeps from forward to backward, "
-        "the others are computed twice; 0: all; changes no bit"),
+        "sequences whose activations a rank keeps, 0: all; changes no bit"),
     INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
     INT("steps", MLM, "250000", 1, BIG, "updates in all"),
     REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),
