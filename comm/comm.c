@@ -71,11 +71,6 @@ int sb_comm_size(const sb_comm *c)
     return c->size;
 }
 
-const char *sb_comm_host(const sb_comm *c)
-{
-    return c->host;
-}
-
 double sb_comm_seconds(const sb_comm *c)
 {
     return c->seconds;

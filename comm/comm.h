@@ -25,9 +25,8 @@ SB_MUST_USE sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out);
 /* Wait for all ranks and stop MPI; frees c. */
 void sb_comm_close(sb_comm *c);
 
-int sb_comm_rank(const sb_comm *c);         /* local; 0 <= rank < size     */
-int sb_comm_size(const sb_comm *c);         /* local; >= 1                 */
-const char *sb_comm_host(const sb_comm *c); /* local; this node's name     */
+int sb_comm_rank(const sb_comm *c); /* local; 0 <= rank < size     */
+int sb_comm_size(const sb_comm *c); /* local; >= 1                 */
 
 /* The first of the items [0, n) that `rank` of `size` owns when contiguous
  * ranges are dealt out evenly; rank == size gives n. Local. n < 2^53. */

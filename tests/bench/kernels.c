@@ -132,11 +132,6 @@ static void do_squares(void)
     y[0] = (float)sb_sum_squares(x, BIG);
 }
 
-static void do_finite(void)
-{
-    y[0] = (float)sb_all_finite(x, BIG);
-}
-
 static void do_norm(void)
 {
     sb_layernorm_forward(y, u, v, x, z, z, 1e-12f, N, D);
@@ -245,7 +240,6 @@ int main(void)
     bytes("dropout", do_dropout, (2 * fp + 1) * nf);
     bytes("add", do_add, 3 * fp * BIG);
     bytes("sum of squares", do_squares, fp * BIG);
-    bytes("all finite", do_finite, fp * BIG);
     bytes("layernorm forward", do_norm, 2 * fp * nd);
     bytes("layernorm backward", do_norm_back, 3 * fp * nd);
     bytes("xent block", do_block, fp * M * W);

@@ -116,17 +116,3 @@ SB_INLINE double sum_squares(const float *x, size_t n)
 
 SB_KERNEL_OF(double, sb_sum_squares, sum_squares, (const float *x, size_t n),
              (x, n))
-
-SB_INLINE int all_finite(const float *x, size_t n)
-{
-    const uint32_t exponent = 0x7f800000u;
-    for (size_t i = 0; i < n;) {
-        size_t end = n - i < 4096 ? n : i + 4096;
-        uint32_t bad = 0;
-        for (; i < end; i++) bad |= (bits_of(x[i]) & exponent) == exponent;
-        if (bad) return 0;
-    }
-    return 1;
-}
-
-SB_KERNEL_OF(int, sb_all_finite, all_finite, (const float *x, size_t n), (x, n))

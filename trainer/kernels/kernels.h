@@ -53,8 +53,6 @@ void sb_dropout(float *x, const uint8_t *keep, float scale, size_t n);
 void sb_add(float *y, const float *x, size_t n); /* y += x */
 /* Sum of squares in double, fixed order. */
 double sb_sum_squares(const float *x, size_t n);
-/* 1 if every element is finite. */
-int sb_all_finite(const float *x, size_t n);
 
 /* ---- norm.c -------------------------------------------------------------- */
 
