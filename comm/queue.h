@@ -16,9 +16,9 @@
 
 typedef struct sb_queue sb_queue;
 
-/* What a rank has done so far. */
+/* What a rank has done so far: work in the unit of the caller's total. */
 typedef struct sb_done {
-    uint64_t bytes, items;
+    uint64_t work, bytes, items;
 } sb_done;
 
 /* Tasks 0 .. tasks - 1, handed out in rising order. Collective. */

@@ -1,405 +1,219 @@
 /* SPDX-License-Identifier: MIT
- * cmd_ingest.c - `shardbert ingest`: every unit of the input becomes its own
- * sealed shards, one for training and one held out, whoever does it; so the
- * corpus is the same for any number of ranks.
+ * cmd_ingest.c - `shardbert ingest`: ranks take units of the input from a
+ * shared queue and make shards of them (dataset/ingest.h); rank 0 writes the
+ * manifest.
  *
  *   <corpus>/made-from          options and identity of the input
- *   <corpus>/unit-00000.done    this unit is finished (removed at the end)
+ *   <corpus>/unit-00000.*       what is known of unit 0 (removed at the end)
  *   <corpus>/train-00000.mdb    shards (dataset/shard.h)
+ *   <corpus>/counts             how often each piece occurs, by source
  *   <corpus>/corpus.json        the manifest, written last
  *
- * Killed and started again it does only what is missing: a unit without its
- * .done file is done anew. What an unfinished run left of other input or of
- * other options is removed first. */
+ * Killed and started again it does only the units that are missing, or whose
+ * files or options have changed. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
-#include "comm/base/hash.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
+#include "comm/queue.h"
 #include "dataset/corpus.h"
+#include "dataset/ingest.h"
 #include "dataset/text.h"
-#include "dataset/tokenize.h"
 #include "launch/common.h"
-
-enum { SPLITS = 2 };
-
-/* A block being filled, of one split of one unit. */
-typedef struct building {
-    sb_shard_writer *writer;
-    sb_ids ids;
-    uint32_t *end; /* documents' and sentences' ends */
-    size_t ends, end_cap;
-} building;
+#include "launch/crew.h"
+#include "launch/duplicates.h"
 
 typedef struct job {
     sb_app *app;
     sb_sources *sources;
     sb_vocab *vocab;
-    sb_encoder *encoder;
-    char *dir, *from;
-    uint64_t held_out; /* a document is, if its hash is below */
-    size_t block_tokens;
-    building split[SPLITS];
-    uint64_t documents, text_bytes; /* of this unit */
-    sb_bad bad;                     /* of this unit */
-    uint64_t seen, mine;            /* bytes, for the progress line */
-    sb_progress progress;
+    sb_ingest *ingest;
+    sb_crew crew;
+    char *dir, *from, *record;
+    int drop;
+    sb_manifest m;        /* rank 0's grows */
+    uint64_t *duplicates; /* [sources] */
 } job;
 
-/* ---- one unit ------------------------------------------------------------ */
+/* ---- units --------------------------------------------------------------- */
 
-static sb_status shard_path(const job *j, sb_split split, size_t unit,
-                            char **out)
+static sb_status hash_unit(void *arg, size_t unit)
 {
-    char name[32];
-    sb_shard_name(split, unit, name);
-    *out = sb_path_join(j->dir, name);
-    SB_REQUIRE(*out, SB_ENOMEM, "out of memory: a path");
+    return sb_ingest_hash(((job *)arg)->ingest, unit);
+}
+
+static sb_status do_unit(void *arg, size_t unit)
+{
+    return sb_ingest_unit(((job *)arg)->ingest, unit);
+}
+
+/* The units that are not done, largest first, the same on all ranks.
+ * list_out: [units] */
+static sb_status missing(job *j, size_t *list_out, size_t *n_out)
+{
+    size_t n = sb_sources_units(j->sources), kept = 0;
+    sb_source_stats ignored;
+    SB_TRY(sb_sources_order(j->sources, list_out));
+    for (size_t i = 0; i < n; i++) {
+        int done;
+        SB_TRY(sb_ingest_done(j->ingest, list_out[i], &done, &ignored));
+        if (!done) list_out[kept++] = list_out[i];
+    }
+    *n_out = kept;
     return SB_OK;
-}
-
-static sb_status flush_block(job *j, sb_split split, size_t unit)
-{
-    building *b = &j->split[split];
-    if (b->ends == 0) return SB_OK;
-    if (!b->writer) {
-        /* Address space, not disk: ids take at most 4 bytes a byte of text,
-         * ends as much again, and a block at least 64 KiB. */
-        sb_unit u = sb_sources_unit(j->sources, unit);
-        uint64_t map = (u.last - u.first + SB_DOCUMENT_MAX) * 16 + (64 << 20) +
-                       16 * (uint64_t)sb_vocab_size(j->vocab);
-        char *path;
-        SB_TRY(shard_path(j, split, unit, &path));
-        sb_status st = sb_shard_create(path, map, sb_vocab_size(j->vocab),
-                                       sb_vocab_hash(j->vocab), &b->writer);
-        sb_free(path);
-        SB_TRY(st);
-    }
-    sb_block block = {.ids = b->ids.id,
-                      .sent_end = b->end,
-                      .doc_end = b->end,
-                      .tokens = (uint32_t)b->ids.n,
-                      .sentences = (uint32_t)b->ends,
-                      .documents = (uint32_t)b->ends};
-    SB_TRY(sb_shard_append(b->writer, &block));
-    b->ids.n = 0;
-    b->ends = 0;
-    return SB_OK;
-}
-
-static sb_status add_end(building *b)
-{
-    SB_TRY(sb_grow(&b->end, &b->end_cap, b->ends + 1, sizeof *b->end,
-                   "document ends"));
-    b->end[b->ends++] = (uint32_t)b->ids.n;
-    return SB_OK;
-}
-
-/* One document; a line or paragraph is one sentence. One longer than a block
- * can be is cut into several. */
-static sb_status add_document(job *j, const sb_document *d, size_t unit)
-{
-    sb_split split =
-        sb_hash64(d->text, d->bytes) < j->held_out ? SB_HELDOUT : SB_TRAIN;
-    building *b = &j->split[split];
-    size_t before = b->ids.n;
-    SB_TRY(sb_encode(j->encoder, d->text, d->bytes, 0, &b->ids));
-    size_t n = b->ids.n - before;
-    j->documents++;
-    j->text_bytes += d->bytes;
-    if (n == 0) return SB_OK;
-    if (b->ids.n <= SB_BLOCK_TOKENS_MAX) {
-        SB_TRY(add_end(b));
-        return b->ids.n >= j->block_tokens ? flush_block(j, split, unit)
-                                           : SB_OK;
-    }
-    sb_ids rest = b->ids; /* set the long document aside, piece by piece */
-    b->ids = (sb_ids){0};
-    sb_status st = SB_OK;
-    for (size_t at = 0; at < rest.n && st == SB_OK;) {
-        size_t piece = at < before ? before : rest.n - at;
-        if (piece > SB_BLOCK_TOKENS_MAX) piece = SB_BLOCK_TOKENS_MAX;
-        st = sb_grow(&b->ids.id, &b->ids.cap, piece, sizeof *b->ids.id, "ids");
-        if (st != SB_OK) break;
-        memcpy(b->ids.id, rest.id + at, piece * sizeof *rest.id);
-        b->ids.n = piece;
-        if (at >= before || b->ends == 0) st = add_end(b);
-        if (st == SB_OK) st = flush_block(j, split, unit);
-        at += piece;
-    }
-    free(rest.id);
-    return st;
-}
-
-static sb_status read_unit(job *j, size_t unit)
-{
-    sb_source *s;
-    sb_document d;
-    int more = 1;
-    SB_TRY(sb_source_open(j->sources, unit, &s));
-    uint64_t before = j->seen;
-    sb_status st = SB_OK;
-    while (st == SB_OK) {
-        SB_GOTO(st, sb_source_next(s, &d, &j->bad, &more), out);
-        if (!more) break;
-        st = add_document(j, &d, unit);
-        j->seen = before + sb_source_done(s);
-        if (sb_progress_due(&j->progress))
-            sb_progress_show(
-                &j->progress, (double)j->seen / (double)(j->mine + 1),
-                "%.1f MB/s per rank",
-                (double)j->seen / 1e6 / (sb_now() - j->progress.start));
-    }
-    for (int k = 0; k < SPLITS && st == SB_OK; k++)
-        st = flush_block(j, (sb_split)k, unit);
-out:
-    sb_source_close(s);
-    return st;
-}
-
-static sb_status seal(job *j, size_t unit)
-{
-    sb_shard_info info;
-    for (int k = 0; k < SPLITS; k++) {
-        building *b = &j->split[k];
-        if (!b->writer) continue;
-        sb_shard_writer *w = b->writer;
-        b->writer = NULL;
-        SB_TRY(sb_shard_seal(w, &info));
-    }
-    char *path = sb_format("%s/unit-%05zu.done", j->dir, unit);
-    char *text =
-        sb_format("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n%s\n", j->documents,
-                  j->text_bytes, j->bad.count, j->bad.first);
-    sb_status st = path && text ? sb_file_write(path, text, strlen(text))
-                                : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                                          "out of memory: a path");
-    sb_free(path);
-    sb_free(text);
-    return st;
-}
-
-static sb_status do_unit(job *j, size_t unit)
-{
-    j->documents = j->text_bytes = 0;
-    memset(&j->bad, 0, sizeof j->bad);
-    for (int k = 0; k < SPLITS; k++) { /* of a killed run: sealed, not done */
-        char *path;
-        SB_TRY(shard_path(j, (sb_split)k, unit, &path));
-        sb_status st = sb_dir_remove(path);
-        sb_free(path);
-        SB_TRY(st);
-    }
-    sb_status st = read_unit(j, unit);
-    if (st == SB_OK) st = seal(j, unit);
-    for (int k = 0; k < SPLITS; k++) {
-        sb_shard_abandon(j->split[k].writer);
-        j->split[k].writer = NULL;
-        j->split[k].ids.n = j->split[k].ends = 0;
-    }
-    return st;
-}
-
-/* ---- all units of this rank ---------------------------------------------- */
-
-static sb_status read_done(const job *j, size_t unit, int *done_out,
-                           uint64_t *documents, uint64_t *bytes, sb_bad *bad)
-{
-    char *path = sb_format("%s/unit-%05zu.done", j->dir, unit), *text;
-    size_t n;
-    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
-    *done_out = sb_file_exists(path);
-    sb_status st = *done_out ? sb_file_read(path, 4096, &text, &n) : SB_OK;
-    if (st == SB_OK && *done_out) {
-        unsigned long long v[3];
-        int k = 0;
-        if (sscanf(text, "%llu %llu %llu\n%n", &v[0], &v[1], &v[2], &k) != 3) {
-            st = sb_fail(SB_EFORMAT, __FILE__, __LINE__, "'%s' is damaged",
-                         path);
-            sb_hint("delete it and run the same command again");
-        } else {
-            *documents += v[0];
-            *bytes += v[1];
-            bad->count += v[2];
-            if (v[2] && !bad->first[0])
-                snprintf(bad->first, sizeof bad->first, "%.*s",
-                         (int)strcspn(text + k, "\n"), text + k);
-        }
-        sb_free(text);
-    }
-    sb_free(path);
-    return st;
 }
 
 static sb_status do_units(job *j)
 {
-    size_t n = sb_sources_units(j->sources);
-    int *owner, me = sb_comm_rank(j->app->comm), done;
-    uint64_t ignore = 0;
-    sb_bad none = {0};
-    SB_TRY(sb_alloc(n, sizeof *owner, "units", &owner));
-    sb_status st;
-    SB_GOTO(st, sb_sources_deal(j->sources, sb_comm_size(j->app->comm), owner),
-            out);
-    for (size_t i = 0; i < n && st == SB_OK; i++) {
-        SB_GOTO(st, read_done(j, i, &done, &ignore, &ignore, &none), out);
-        sb_unit u = sb_sources_unit(j->sources, i);
-        if (done || owner[i] != me)
-            owner[i] = -1;
-        else
-            j->mine += u.last - u.first;
+    sb_comm *c = j->app->comm;
+    size_t *list, n = sb_sources_units(j->sources);
+    sb_status st = sb_alloc(n, sizeof *list, "units", &list);
+    SB_TRY(sb_agree(c, st));
+    if (j->drop) {
+        st = sb_agree(c, sb_sources_order(j->sources, list));
+        if (st == SB_OK)
+            st = sb_crew_work(&j->crew, "reading", list, n, hash_unit, j);
+        if (st == SB_OK)
+            st = sb_duplicates_find(c, j->sources, j->dir,
+                                    sb_app_memory(j->app), 1, j->duplicates);
+        if (st != SB_OK) goto out;
     }
-    sb_progress_begin(&j->progress, "ingest", 0);
-    for (size_t i = 0; i < n && st == SB_OK; i++) {
-        if (owner[i] != me) continue;
-        if (sb_stop_asked())
-            st = sb_fail(SB_ESTOP, __FILE__, __LINE__,
-                         "asked to stop: sealed shards are kept, the same "
-                         "command goes on from here");
-        else
-            st = do_unit(j, i);
-    }
+    st = sb_comm_rank(c) == 0 ? missing(j, list, &n) : SB_OK;
+    SB_GOTO(st, sb_agree(c, st), out);
+    sb_comm_bcast(c, &n, sizeof n, 0);
+    sb_comm_bcast(c, list, n * sizeof *list, 0);
+    SB_GOTO(st, sb_crew_work(&j->crew, "ingest", list, n, do_unit, j), out);
+    if (!j->drop)
+        st = sb_duplicates_find(c, j->sources, j->dir, sb_app_memory(j->app), 0,
+                                j->duplicates);
 out:
-    sb_free(owner);
+    sb_free(list);
     return st;
 }
 
 /* ---- the manifest -------------------------------------------------------- */
 
-static sb_status list_shard(const job *j, sb_split split, size_t unit,
-                            sb_manifest *m, size_t *cap)
+static void add_stats(sb_source_stats *to, const sb_source_stats *s)
 {
-    char *path;
-    SB_TRY(shard_path(j, split, unit, &path));
+    to->documents += s->documents;
+    to->heldout += s->heldout;
+    to->text_bytes += s->text_bytes;
+    to->tokens += s->tokens;
+    to->unknown += s->unknown;
+    to->dropped += s->dropped;
+    to->skipped += s->skipped;
+    if (to->bad == 0 && s->bad)
+        memcpy(to->first_bad, s->first_bad, sizeof to->first_bad);
+    to->bad += s->bad;
+    for (int i = 0; i < SB_LENGTHS; i++) to->length[i] += s->length[i];
+}
+
+/* Rank 0: what is known of the sources, from the units' marks. */
+static sb_status tally(job *j)
+{
+    size_t n = sb_sources_count(j->sources);
+    SB_TRY(sb_alloc(n, sizeof *j->m.source, "sources", &j->m.source));
+    j->m.sources = n;
+    for (size_t i = 0; i < n; i++) {
+        sb_source_entry *e = &j->m.source[i];
+        const char *spec = sb_sources_spec(j->sources, i);
+        SB_REQUIRE(strlen(spec) < sizeof e->spec, SB_ELIMIT,
+                   "a source of more than %zu letters: %.100s...",
+                   sizeof e->spec - 1, spec);
+        sb_app_utf8(e->spec, sizeof e->spec, spec);
+        e->weight = sb_sources_weight(j->sources, i);
+        e->stats.duplicates = j->duplicates[i];
+    }
+    for (size_t u = 0; u < sb_sources_units(j->sources); u++) {
+        int done;
+        sb_source_stats s;
+        SB_TRY(sb_ingest_done(j->ingest, u, &done, &s));
+        if (done) {
+            uint32_t of = sb_sources_unit(j->sources, u).source;
+            add_stats(&j->m.source[of].stats, &s);
+            continue;
+        }
+        sb_fail(SB_EIO, __FILE__, __LINE__,
+                "unit %zu was finished by another rank and is not in '%s'", u,
+                j->dir);
+        return sb_hint("the corpus needs a folder that all nodes share");
+    }
+    for (size_t i = 0; i < n; i++) {
+        char *place = j->m.source[i].stats.first_bad;
+        sb_app_utf8(place, SB_PLACE_MAX, place);
+    }
+    return SB_OK;
+}
+
+/* Is more of a source bad than --max-bad? Collective. */
+static sb_status check_bad(const job *j)
+{
+    size_t n = sb_sources_count(j->sources);
+    sb_tally *t;
+    SB_TRY(sb_agree(j->app->comm, sb_alloc(n, sizeof *t, "sources", &t)));
+    for (size_t i = 0; i < j->m.sources; i++) {
+        const sb_source_stats *s = &j->m.source[i].stats;
+        t[i].documents = s->documents + s->dropped;
+        t[i].skipped = s->skipped;
+        t[i].bad = s->bad;
+        snprintf(t[i].first_bad, sizeof t[i].first_bad, "%s", s->first_bad);
+    }
+    sb_status st = sb_app_check_bad(j->app, j->sources, t);
+    sb_free(t);
+    return st;
+}
+
+static sb_status list_shard(job *j, sb_split split, size_t unit, size_t *cap,
+                            uint64_t *counts)
+{
+    sb_manifest *m = &j->m;
+    sb_shard_entry e = {.split = split,
+                        .source = sb_sources_unit(j->sources, unit).source};
+    sb_shard_name(split, unit, e.name);
+    char *path = sb_path_join(j->dir, e.name);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
     sb_shard_reader *r = NULL;
     sb_status st = SB_OK;
     if (!sb_file_exists(path)) goto out;
+    SB_GOTO(st, sb_file_size(path, &e.bytes), out);
+    SB_GOTO(st, sb_shard_open(path, e.bytes, &r), out);
+    e.info = *sb_shard_get_info(r);
+    if (split == SB_TRAIN)
+        SB_GOTO(st, sb_shard_add_counts(r, counts + e.source * m->vocab_size),
+                out);
     SB_GOTO(st,
             sb_grow(&m->shard, cap, m->shards + 1, sizeof *m->shard, "shards"),
             out);
-    sb_shard_entry *e = &m->shard[m->shards];
-    memset(e, 0, sizeof *e);
-    sb_shard_name(split, unit, e->name);
-    e->split = split;
-    SB_GOTO(st, sb_file_size(path, &e->bytes), out);
-    SB_GOTO(st, sb_shard_open(path, e->bytes, &r), out);
-    e->info = *sb_shard_get_info(r);
-    m->shards++;
+    m->shard[m->shards++] = e;
 out:
     sb_shard_close(r);
     sb_free(path);
     return st;
 }
 
-/* Rank 0: add up what the units left. */
-static sb_status tally(const job *j, sb_manifest *m, sb_bad *bad,
-                       uint64_t *documents)
-{
-    for (size_t i = 0; i < sb_sources_units(j->sources); i++) {
-        int done = 0;
-        SB_TRY(read_done(j, i, &done, documents, &m->text_bytes, bad));
-        if (done) continue;
-        sb_fail(SB_EIO, __FILE__, __LINE__,
-                "unit %zu was finished by another rank and is not in '%s'", i,
-                j->dir);
-        return sb_hint("the corpus needs a folder that all nodes share");
-    }
-    m->bad_documents = bad->count;
-    return SB_OK;
-}
-
-/* Rank 0: the marks of units mean nothing once there is a manifest. */
-static sb_status clear_marks(const job *j)
-{
-    for (size_t i = 0; i < sb_sources_units(j->sources); i++) {
-        char *path = sb_format("%s/unit-%05zu.done", j->dir, i);
-        SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
-        sb_status st = sb_dir_remove(path);
-        sb_free(path);
-        SB_TRY(st);
-    }
-    return SB_OK;
-}
-
-/* Rank 0: write corpus.json, then clear the marks. */
-static sb_status finish(job *j, sb_manifest *m)
-{
-    size_t cap = 0, n = sb_sources_units(j->sources);
-    uint64_t tokens = 0, documents = 0, held = 0;
-    for (size_t i = 0; i < n; i++)
-        for (int k = 0; k < SPLITS; k++)
-            SB_TRY(list_shard(j, (sb_split)k, i, m, &cap));
-    for (size_t i = 0; i < m->shards; i++) {
-        const sb_shard_entry *e = &m->shard[i];
-        tokens += e->info.tokens;
-        documents += e->info.documents;
-        if (e->split == SB_HELDOUT) held += e->info.documents;
-    }
-    SB_TRY(sb_manifest_write(j->dir, m));
-    SB_TRY(clear_marks(j));
-    sb_progress_end(
-        &j->progress,
-        "%" PRIu64 " documents (%" PRIu64 " held out), %.1f M tokens, "
-        "%.2f bytes a token; %s",
-        documents, held, (double)tokens / 1e6,
-        (double)m->text_bytes / (double)(tokens ? tokens : 1), j->dir);
-    return SB_OK;
-}
-
-/* ---- the command --------------------------------------------------------- */
-
-static sb_status prepare(job *j, char **record_out, int *done_out)
-{
-    const sb_config *c = j->app->config;
-    char *manifest = NULL, *record = NULL;
-    SB_TRY(sb_app_path(j->app, "corpus", "corpus", &j->dir));
-    SB_TRY(sb_encoder_open(j->vocab, &j->encoder));
-    double share = sb_config_real(c, "held-out");
-    j->held_out = (uint64_t)(share * 0x1p64);
-    j->block_tokens = (size_t)sb_config_int(c, "block-tokens");
-    j->from =
-        sb_format("input = %016" PRIx64 "\nvocabulary = %016" PRIx64
-                  "\ndocuments = %s\nheld-out = %s\nblock-tokens = %s\n",
-                  sb_sources_identity(j->sources), sb_vocab_hash(j->vocab),
-                  sb_config_text(c, "documents"), sb_config_text(c, "held-out"),
-                  sb_config_text(c, "block-tokens"));
-    manifest = sb_path_join(j->dir, "corpus.json");
-    record = sb_path_join(j->dir, "made-from");
-    sb_status st = SB_OK;
-    if (!j->from || !manifest || !record)
-        st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-    else if (sb_file_exists(manifest))
-        st = sb_app_compare(record, j->from, "corpus", 1, done_out);
-    sb_free(manifest);
-    if (st == SB_OK)
-        *record_out = record;
-    else
-        sb_free(record);
-    return st;
-}
-
 static int is_ours(const char *name)
 {
-    static const char *const start[] = {"corpus.json", "made-from", "unit-",
-                                        "train-", "heldout-"};
+    static const char *const start[] = {"unit-", "train-", "heldout-"};
     for (size_t i = 0; i < sizeof start / sizeof start[0]; i++)
         if (strncmp(name, start[i], strlen(start[i])) == 0) return 1;
     return 0;
 }
 
-static sb_status remove_ours(const char *dir)
+/* Rank 0: units' records mean nothing once there is a manifest, nor do shards
+ * of an earlier, other input. */
+static sb_status sweep(const char *dir, const sb_manifest *m)
 {
     char **name;
     size_t n;
     SB_TRY(sb_dir_list(dir, &name, &n));
     sb_status st = SB_OK;
     for (size_t i = 0; i < n && st == SB_OK; i++) {
-        if (!is_ours(name[i])) continue;
+        if (!is_ours(name[i]) || sb_manifest_names(m, name[i])) continue;
         char *path = sb_path_join(dir, name[i]);
         st = path ? sb_dir_remove(path)
                   : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
@@ -410,73 +224,160 @@ static sb_status remove_ours(const char *dir)
     return st;
 }
 
-/* Rank 0: go on with what lies there only if it was made from the same. */
-static sb_status write_record(const job *j, const char *record)
+static void say_result(job *j)
 {
-    int same = 0;
+    sb_source_stats all = {0};
+    uint64_t duplicates = 0;
+    for (size_t i = 0; i < j->m.sources; i++) {
+        add_stats(&all, &j->m.source[i].stats);
+        duplicates += j->m.source[i].stats.duplicates;
+    }
+    sb_crew_done(&j->crew,
+                 "%" PRIu64 " documents (%" PRIu64 " held out, %" PRIu64
+                 " duplicates%s), %.1f M tokens, %.2f bytes a token; %s",
+                 all.documents, all.heldout, duplicates,
+                 j->drop ? " left out" : "", (double)all.tokens / 1e6,
+                 (double)all.text_bytes / (double)(all.tokens ? all.tokens : 1),
+                 j->dir);
+}
+
+/* Rank 0: shards and counts, then the manifest. */
+static sb_status finish(job *j)
+{
+    size_t cap = 0, n = sb_sources_units(j->sources), V = j->m.vocab_size;
+    uint64_t *counts;
+    SB_TRY(sb_alloc(j->m.sources * V, sizeof *counts, "piece counts", &counts));
+    sb_status st = SB_OK;
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 2; k++)
+            SB_GOTO(st, list_shard(j, (sb_split)k, i, &cap, counts), out);
+    SB_GOTO(
+        st,
+        sb_piece_counts_write(j->dir, V, j->m.vocab_hash, j->m.sources, counts),
+        out);
+    SB_GOTO(st, sb_manifest_write(j->dir, &j->m), out);
+    st = sweep(j->dir, &j->m);
+out:
+    sb_free(counts);
+    return st;
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+/* Rank 0: the corpus is there; only the weights may be others. */
+static sb_status reweigh(const job *j)
+{
+    sb_manifest m;
+    int changed = 0;
+    SB_TRY(sb_manifest_read(j->dir, &m));
+    for (size_t i = 0; i < m.sources; i++) {
+        double w = sb_sources_weight(j->sources, i);
+        changed |= w < m.source[i].weight || w > m.source[i].weight;
+        m.source[i].weight = w;
+    }
+    sb_status st = changed ? sb_manifest_write(j->dir, &m) : SB_OK;
+    if (st == SB_OK) st = sweep(j->dir, &m);
+    sb_manifest_free(&m);
+    if (st == SB_OK)
+        sb_log(SB_LOG_INFO, "ingest: done before%s, in %s",
+               changed ? ", the weights are new" : "", j->dir);
+    return st;
+}
+
+static sb_status open_ingest(job *j)
+{
+    const sb_config *c = j->app->config;
+    sb_ingest_options o = {.dir = j->dir,
+                           .sources = j->sources,
+                           .vocab = j->vocab,
+                           .held_out = sb_config_real(c, "held-out"),
+                           .block_tokens =
+                               (size_t)sb_config_int(c, "block-tokens"),
+                           .drop = j->drop,
+                           .progress = sb_crew_report,
+                           .stop = sb_stop_asked,
+                           .arg = &j->crew};
+    SB_TRY(sb_alloc(sb_sources_count(j->sources), sizeof *j->duplicates,
+                    "sources", &j->duplicates));
+    return sb_ingest_open(&o, &j->ingest);
+}
+
+static sb_status prepare(job *j, int *done_out)
+{
+    const sb_config *c = j->app->config;
+    j->drop = sb_config_bool(c, "drop-duplicates");
+    SB_TRY(sb_app_path(j->app, "corpus", "corpus", &j->dir));
+    SB_TRY(open_ingest(j));
+    j->from = sb_format("input = %016" PRIx64 "\nvocabulary = %016" PRIx64
+                        "\nheld-out = %s\nblock-tokens = %s\n"
+                        "drop-duplicates = %s\n",
+                        sb_sources_identity(j->sources),
+                        sb_vocab_hash(j->vocab), sb_config_text(c, "held-out"),
+                        sb_config_text(c, "block-tokens"),
+                        sb_config_text(c, "drop-duplicates"));
+    j->record = sb_path_join(j->dir, "made-from");
+    char *manifest = sb_path_join(j->dir, "corpus.json");
+    sb_status st = SB_OK;
+    if (!j->from || !manifest || !j->record)
+        st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
+    else if (sb_file_exists(manifest))
+        st = sb_app_compare(j->record, j->from, "corpus", 1, done_out);
+    sb_free(manifest);
+    return st;
+}
+
+/* Rank 0 */
+static sb_status write_record(const job *j)
+{
     SB_TRY(sb_dir_make(j->dir));
-    sb_status st = sb_app_compare(record, j->from, "corpus", 0, &same);
-    if (st != SB_OK && st != SB_EINVAL) return st;
-    if (same) return SB_OK;
-    SB_TRY(remove_ours(j->dir));
-    return sb_file_write(record, j->from, strlen(j->from));
+    return sb_file_write(j->record, j->from, strlen(j->from));
 }
 
-/* The manifest is JSON: a path in other bytes than UTF-8 is shown with '?'. */
-static void keep_config(sb_manifest *m, const char *text)
-{
-    snprintf(m->config, sizeof m->config, "%s", text);
-    size_t n = strlen(m->config);
-    for (size_t at; (at = sb_utf8_valid(m->config, n)) < n;)
-        m->config[at] = '?';
-}
-
-static sb_status work(job *j, const char *record, const char *used)
+static sb_status work(job *j, const char *used)
 {
     sb_comm *c = j->app->comm;
     int first = sb_comm_rank(c) == 0;
-    SB_TRY(sb_agree(c, first ? write_record(j, record) : SB_OK));
-    SB_TRY(sb_agree(c, do_units(j)));
-    sb_bad bad = {0};
-    uint64_t documents = 0;
-    sb_manifest m = {.vocab_size = sb_vocab_size(j->vocab),
-                     .vocab_hash = sb_vocab_hash(j->vocab),
-                     .input_identity = sb_sources_identity(j->sources)};
-    keep_config(&m, used);
-    SB_TRY(sb_agree(c, first ? tally(j, &m, &bad, &documents) : SB_OK));
-    SB_TRY(sb_app_check_bad(j->app, documents, &bad));
-    sb_status st = sb_agree(c, first ? finish(j, &m) : SB_OK);
-    free(m.shard);
-    return st;
+    j->m.vocab_size = sb_vocab_size(j->vocab);
+    j->m.vocab_hash = sb_vocab_hash(j->vocab);
+    j->m.input_identity = sb_sources_identity(j->sources);
+    sb_app_utf8(j->m.config, sizeof j->m.config, used);
+    SB_TRY(sb_agree(c, first ? write_record(j) : SB_OK));
+    SB_TRY(do_units(j));
+    SB_TRY(sb_agree(c, first ? tally(j) : SB_OK));
+    SB_TRY(check_bad(j));
+    SB_TRY(sb_agree(c, first ? finish(j) : SB_OK));
+    if (first) say_result(j);
+    return SB_OK;
 }
 
 sb_status sb_cmd_ingest(sb_app *a)
 {
-    job j = {.app = a};
-    char *used = NULL, *record = NULL;
+    job *j;
+    char *used = NULL;
     int done = 0;
-    sb_status st;
-    SB_GOTO(st, sb_app_sources(a, &j.sources), out);
-    SB_GOTO(st, sb_app_vocab(a, &j.vocab), out);
-    SB_GOTO(st, sb_agree(a->comm, prepare(&j, &record, &done)), out);
+    sb_status st = sb_agree(a->comm, sb_alloc(1, sizeof *j, "ingest", &j));
+    SB_TRY(st);
+    j->app = a;
+    SB_GOTO(st, sb_app_sources(a, &j->sources), out);
+    SB_GOTO(st, sb_app_vocab(a, &j->vocab), out);
+    sb_crew_open(&j->crew, a->comm, j->sources);
+    SB_GOTO(st, sb_agree(a->comm, prepare(j, &done)), out);
     sb_comm_bcast(a->comm, &done, sizeof done, 0);
     if (done) {
-        sb_log(SB_LOG_INFO, "ingest: done before, in %s", j.dir);
-        st = sb_agree(a->comm, sb_comm_rank(a->comm) ? SB_OK : clear_marks(&j));
+        st = sb_agree(a->comm, sb_comm_rank(a->comm) == 0 ? reweigh(j) : SB_OK);
         goto out;
     }
     SB_GOTO(st, sb_app_begin(a, "ingest", &used), out);
-    st = work(&j, record, used);
+    st = work(j, used);
 out:
-    sb_encoder_close(j.encoder);
-    sb_vocab_close(j.vocab);
-    sb_sources_close(j.sources);
-    for (int k = 0; k < SPLITS; k++) {
-        free(j.split[k].ids.id);
-        free(j.split[k].end);
-    }
-    char *owned[] = {used, record, j.dir, j.from};
+    sb_ingest_close(j->ingest);
+    sb_vocab_close(j->vocab);
+    sb_sources_close(j->sources);
+    sb_manifest_free(&j->m);
+    char *owned[] = {used, j->record, j->dir, j->from};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
+    sb_free(j->duplicates);
+    sb_free(j);
     return st;
 }

@@ -9,8 +9,8 @@
 
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
-#include "dataset/corpus.h"
 #include "launch/common.h"
+#include "launch/inspect_corpus.h"
 #include "proto/checkpoint.h"
 
 static sb_status has(const char *dir, const char *name, int *out)
@@ -19,36 +19,6 @@ static sb_status has(const char *dir, const char *name, int *out)
     SB_REQUIRE(p, SB_ENOMEM, "out of memory: a path");
     *out = sb_file_exists(p);
     sb_free(p);
-    return SB_OK;
-}
-
-/* ---- corpus -------------------------------------------------------------- */
-
-static sb_status show_corpus(const char *dir)
-{
-    static const char *const split_name[] = {"train", "held out"};
-    sb_manifest m;
-    SB_TRY(sb_manifest_read(dir, &m));
-    printf("corpus %s: vocabulary %" PRIu64 " pieces, hash %016" PRIx64
-           "; text %s, %" PRIu64 " documents could not be read\n",
-           dir, m.vocab_size, m.vocab_hash, sb_bytes_text(m.text_bytes),
-           m.bad_documents);
-    for (int split = 0; split < 2; split++) {
-        uint64_t shards = 0, blocks = 0, tokens = 0, documents = 0, bytes = 0;
-        for (size_t i = 0; i < m.shards; i++) {
-            if ((int)m.shard[i].split != split) continue;
-            shards++;
-            blocks += m.shard[i].info.blocks;
-            tokens += m.shard[i].info.tokens;
-            documents += m.shard[i].info.documents;
-            bytes += m.shard[i].bytes;
-        }
-        printf("  %-8s  %" PRIu64 " shards, %" PRIu64 " blocks, %" PRIu64
-               " documents, %" PRIu64 " tokens, %s\n",
-               split_name[split], shards, blocks, documents, tokens,
-               sb_bytes_text(bytes));
-    }
-    sb_free(m.shard);
     return SB_OK;
 }
 
@@ -127,7 +97,7 @@ static sb_status show(const sb_app *a, const char *path)
     int hash = sb_config_bool(a->config, "hash"), corpus = 0, ckpt = 0;
     SB_TRY(has(path, "corpus.json", &corpus));
     SB_TRY(has(path, "manifest.pb", &ckpt));
-    if (corpus && !hash) return show_corpus(path);
+    if (corpus && !hash) return sb_inspect_corpus(a, path);
     if (ckpt) return hash ? show_hash(path) : show_checkpoint(path);
     char *latest = NULL;
     sb_status st = sb_ckpt_latest(path, &latest);

@@ -3,11 +3,13 @@
 #include "launch/common.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
+#include "dataset/text.h"
 #include "proto/checkpoint.h"
 
 sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
@@ -175,19 +177,29 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
     return st;
 }
 
+static sb_documents documents_of(const char *name)
+{
+    return *name == 'p'   ? SB_DOC_PARAGRAPH
+           : *name == 'f' ? SB_DOC_FILE
+                          : SB_DOC_LINE;
+}
+
 static sb_status open_sources(const sb_app *a, sb_sources **out)
 {
+    const sb_config *c = a->config;
     const char *const *spec;
-    size_t n = sb_config_list(a->config, "source", &spec);
+    size_t n = sb_config_list(c, "source", &spec);
     if (n == 0) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__, "no source of text is named");
         return sb_hint(
             "--source text:'FILES*.txt', or source = ... in the recipe");
     }
-    int paragraph =
-        strcmp(sb_config_text(a->config, "documents"), "paragraph") == 0;
-    return sb_sources_open(spec, n, paragraph ? SB_DOC_PARAGRAPH : SB_DOC_LINE,
-                           SB_UNIT_BYTES, out);
+    sb_source_options o = {.documents =
+                               documents_of(sb_config_text(c, "documents")),
+                           .text_field = sb_config_text(c, "text-field"),
+                           .column = (uint32_t)sb_config_int(c, "column"),
+                           .max_ratio = sb_config_real(c, "max-ratio")};
+    return sb_sources_open(spec, n, &o, out);
 }
 
 sb_status sb_app_sources(const sb_app *a, sb_sources **out)
@@ -203,42 +215,67 @@ sb_status sb_app_sources(const sb_app *a, sb_sources **out)
     return st;
 }
 
-sb_status sb_app_check_bad(const sb_app *a, uint64_t documents,
-                           const sb_bad *bad)
+/* Add up the tallies of all ranks; of first_bad the lowest rank's stays. */
+static void sum_tallies(sb_comm *c, sb_tally *t, size_t n)
 {
-    uint64_t n[2] = {documents, bad->count};
-    sb_comm_sum_u64(a->comm, n, 2);
-    /* The first bad document of the lowest rank that has one. */
-    uint64_t who =
-        bad->count ? (uint64_t)(sb_comm_size(a->comm) - sb_comm_rank(a->comm))
-                   : 0;
-    sb_comm_max_u64(a->comm, &who, 1);
-    sb_bad first = *bad;
-    if (who)
-        sb_comm_bcast(a->comm, &first, sizeof first,
-                      sb_comm_size(a->comm) - (int)who);
-    uint64_t all = n[0] + n[1];
-    double most = sb_config_real(a->config, "max-bad");
-    if (all == 0) {
-        sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                "the sources hold no document: nothing but white space");
-        return sb_hint("look at the files that --source names");
+    for (size_t i = 0; i < n; i++) {
+        int rank = sb_comm_rank(c), size = sb_comm_size(c);
+        uint64_t who = t[i].bad ? (uint64_t)(size - rank) : 0;
+        uint64_t sum[3] = {t[i].documents, t[i].skipped, t[i].bad};
+        sb_comm_sum_u64(c, sum, 3);
+        sb_comm_max_u64(c, &who, 1);
+        if (who)
+            sb_comm_bcast(c, t[i].first_bad, sizeof t[i].first_bad,
+                          size - (int)who);
+        t[i].documents = sum[0];
+        t[i].skipped = sum[1];
+        t[i].bad = sum[2];
     }
-    if ((double)n[1] > most * (double)all) {
+}
+
+static sb_status check_source(const sb_app *a, const char *spec,
+                              const sb_tally *t)
+{
+    uint64_t all = t->documents + t->skipped + t->bad;
+    double most = sb_config_real(a->config, "max-bad");
+    if ((double)t->bad > most * (double)all) {
         sb_fail(SB_EFORMAT, __FILE__, __LINE__,
                 "%" PRIu64 " of %" PRIu64
-                " documents cannot be read, first: %s",
-                n[1], all, first.first);
-        return sb_hint(
-            "convert the text to UTF-8 (iconv -f LATIN1 -t UTF-8), or "
-            "allow it with --max-bad");
+                " records of '%.100s' cannot be read, first: %s",
+                t->bad, all, spec, t->first_bad);
+        return sb_hint("look at that place; text must be UTF-8 (iconv converts "
+                       "it); --max-bad allows a larger share");
     }
-    if (n[1])
+    if (t->bad)
         sb_log(SB_LOG_WARN,
                "%" PRIu64 " of %" PRIu64
-               " documents cannot be read and are skipped, first: %s",
-               n[1], all, first.first);
+               " records of '%s' cannot be read and are left out, first: %s",
+               t->bad, all, spec, t->first_bad);
+    if (t->documents == 0) sb_log(SB_LOG_WARN, "'%s' holds no document", spec);
     return SB_OK;
+}
+
+sb_status sb_app_check_bad(const sb_app *a, const sb_sources *s,
+                           sb_tally *tally)
+{
+    size_t n = sb_sources_count(s);
+    uint64_t documents = 0;
+    sum_tallies(a->comm, tally, n);
+    for (size_t i = 0; i < n; i++) {
+        SB_TRY(check_source(a, sb_sources_spec(s, i), &tally[i]));
+        documents += tally[i].documents;
+    }
+    if (documents) return SB_OK;
+    sb_fail(SB_EINVAL, __FILE__, __LINE__,
+            "the sources hold no document: nothing but white space");
+    return sb_hint("look at the files that --source names");
+}
+
+void sb_app_utf8(char *to, size_t room, const char *text)
+{
+    if (to != text) snprintf(to, room, "%s", text);
+    size_t n = strlen(to);
+    for (size_t at; (at = sb_utf8_valid(to, n)) < n;) to[at] = '?';
 }
 
 sb_status sb_app_compare(const char *path, const char *text, const char *what,

@@ -50,14 +50,18 @@ SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
 SB_MUST_USE sb_status sb_app_corpus(const sb_app *a, sb_split split,
                                     sb_corpus **corpus_out);
 
-/* Open the sources of --source and --documents. Collective. */
+/* Open the sources of --source, read as the options say. Collective. */
 SB_MUST_USE sb_status sb_app_sources(const sb_app *a, sb_sources **out);
 
-/* Add up what the ranks read; SB_EFORMAT if more than --max-bad of it is
- * unreadable, SB_EINVAL if there is no document at all. Warns of what is
- * skipped. Collective. */
-SB_MUST_USE sb_status sb_app_check_bad(const sb_app *a, uint64_t documents,
-                                       const sb_bad *bad);
+/* Add up what the ranks read, tally: [sources], in place. SB_EFORMAT if more
+ * than --max-bad of a source's records are bad, SB_EINVAL if there is no
+ * document at all. Warns of what is left out. Collective. */
+SB_MUST_USE sb_status sb_app_check_bad(const sb_app *a, const sb_sources *s,
+                                       sb_tally *tally);
+
+/* Copy, as far as there is room; bytes that are not UTF-8 become '?': JSON
+ * cannot hold the others that file names may have. `to` may be `text`. */
+void sb_app_utf8(char *to, size_t room, const char *text);
 
 /* A record of what a result was made from: compare with the one on disk.
  * *same_out = 1 if `path` holds exactly `text`; 0 if there is no such file and

@@ -52,12 +52,22 @@ const sb_option sb_options[] = {
     INT("threads", TRAIN, "1", 1, 1024, "threads per rank"),
     CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
 
-    LIST("source", VOCAB | INGEST, "KIND:GLOB",
-         "text to read, may be given again; KIND is text"),
-    CHOICE("documents", VOCAB | INGEST, "line", "line|paragraph",
+    LIST("source", VOCAB | INGEST, "KIND:GLOB[:WEIGHT]",
+         "text to read, may be given again; KIND is text, c4, msmarco, news, "
+         "wikipedia, s2orc, jsonl or tsv"),
+    CHOICE("documents", VOCAB | INGEST, "line", "line|paragraph|file",
            "what makes a document of plain text"),
+    TEXT("text-field", VOCAB | INGEST, "text", "A.B.C",
+         "where the text stands in a line of jsonl"),
+    INT("column", VOCAB | INGEST, "1", 1, 1e6,
+        "where the text stands in a line of tsv"),
     REAL("max-bad", VOCAB | INGEST, "0.01", 0, 1,
-         "largest share of documents that may be unreadable (not UTF-8, say)"),
+         "largest share of a source's records that may be unreadable"),
+    REAL("max-ratio", VOCAB | INGEST, "200", 1, 1e9,
+         "a file that unpacks to more than 1 GiB and more times its size than "
+         "this is a bomb"),
+    BOOL("drop-duplicates", INGEST, "false",
+         "leave out documents that equal an earlier one (read twice for it)"),
     INT("vocab-size", VOCAB, "256000", 6, 16e6, "pieces of the vocabulary"),
     INT("alphabet-limit", VOCAB, "1000", 1, 1e6, "most letters kept"),
     INT("min-count", VOCAB, "2", 1, BIG, "rarer pairs are not merged"),
@@ -73,7 +83,8 @@ const sb_option sb_options[] = {
     INT("epochs", W2V, "3", 1, 1e6, "passes over the corpus"),
     REAL("alpha", W2V, "0.025", 0, 10, "learning rate at the start"),
     REAL("min-alpha", W2V, "0.0001", 0, 10, "learning rate at the end"),
-    REAL("sample", W2V, "0.001", 0, 1, "subsampling threshold, 0: none"),
+    REAL("subsample", W2V, "0.001", 0, 1,
+         "threshold of frequency above which words are thinned, 0: none"),
     REAL("noise-power", W2V, "0.75", 0, 2, "of counts, for negative samples"),
     REAL("checkpoint-minutes", W2V, "15", 0, 1e6, "time between checkpoints"),
 
@@ -119,6 +130,8 @@ const sb_option sb_options[] = {
         "bytes of logits kept between passes; changes no bit"),
 
     INT("top", FILL | NEAR, "5", 1, 1000, "how many answers"),
+    INT("sample", LOOK, "0", 0, 1e6,
+        "documents of a corpus to print, as text and as pieces"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
 };
 const size_t sb_options_n = sizeof sb_options / sizeof sb_options[0];

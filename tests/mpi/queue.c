@@ -23,7 +23,7 @@ static void nap(long us)
 static void work(sb_queue *q, uint64_t *taken, long us, size_t stop_after)
 {
     size_t task, n = 0;
-    sb_done done = {0, 0};
+    sb_done done = {0};
     while (sb_queue_next(q, &task)) {
         taken[task]++;
         nap(us);

@@ -125,7 +125,8 @@ static sb_status check_meta(const sb_ckpt_meta *m, const sb_w2v_saved *s)
 static sb_status check_options(sb_ckpt *k, const sb_tensor *want,
                                const sb_w2v_options *o)
 {
-    static const char *const name[] = {"window", "negative", "sample", "power"};
+    static const char *const name[] = {"window", "negative", "subsample",
+                                       "noise-power"};
     uint64_t was[SB_W2V_OPTIONS_N], now[SB_W2V_OPTIONS_N];
     pack_options(o, now);
     SB_TRY(sb_ckpt_get(k, want, 0, SB_W2V_OPTIONS_N, was));

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ * ingest.c - one unit of the input becomes its own sealed shards.
+ *
+ * Invariant: what a shard holds depends on the unit's files, the vocabulary
+ * and the options alone; two ingests of the same input give the same bytes. */
+#include "dataset/ingest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/base/fsio.h"
+#include "comm/base/hash.h"
+#include "comm/base/mem.h"
+#include "dataset/tokenize.h"
+#include "dataset/unit_files.h"
+
+enum { SPLITS = 2 };
+
+/* A block being filled, of one split of one unit. */
+typedef struct building {
+    sb_shard_writer *writer; /* NULL: no block yet */
+    sb_ids ids;
+    uint32_t *sent_end, *doc_end;
+    size_t sentences, documents, sent_cap, doc_cap;
+} building;
+
+struct sb_ingest {
+    sb_ingest_options o;
+    sb_encoder *encoder;
+    uint64_t held_below; /* a document is held out, if its hash is below */
+    size_t unit;
+    building split[SPLITS];
+    sb_source_stats stats;
+    uint64_t *hash; /* [hashes] of the documents read */
+    size_t hashes, hash_cap;
+    uint64_t *drop; /* [drops] */
+    size_t drops, dropped;
+    uint64_t text_read;
+};
+
+sb_status sb_ingest_open(const sb_ingest_options *o, sb_ingest **ingest_out)
+{
+    sb_ingest *g;
+    SB_TRY(sb_alloc(1, sizeof *g, "ingest", &g));
+    g->o = *o;
+    g->held_below = (uint64_t)(o->held_out * 0x1p64);
+    sb_status st = sb_encoder_open(o->vocab, &g->encoder);
+    if (st == SB_OK)
+        *ingest_out = g;
+    else
+        sb_ingest_close(g);
+    return st;
+}
+
+/* Ready for another unit, whatever became of the last one. */
+static void clear(sb_ingest *g)
+{
+    for (int k = 0; k < SPLITS; k++) {
+        building *b = &g->split[k];
+        sb_shard_abandon(b->writer);
+        b->writer = NULL;
+        b->ids.n = b->sentences = b->documents = 0;
+    }
+    memset(&g->stats, 0, sizeof g->stats);
+    sb_free(g->drop);
+    g->drop = NULL;
+    g->hashes = g->drops = g->dropped = 0;
+    g->text_read = 0;
+}
+
+void sb_ingest_close(sb_ingest *g)
+{
+    if (!g) return;
+    clear(g);
+    for (int k = 0; k < SPLITS; k++) {
+        sb_free(g->split[k].ids.id);
+        sb_free(g->split[k].sent_end);
+        sb_free(g->split[k].doc_end);
+    }
+    sb_encoder_close(g->encoder);
+    sb_free(g->hash);
+    sb_free(g);
+}
+
+/* ---- blocks -------------------------------------------------------------- */
+
+static sb_status shard_path(const sb_ingest *g, sb_split split, char **out)
+{
+    char name[32];
+    sb_shard_name(split, g->unit, name);
+    *out = sb_path_join(g->o.dir, name);
+    SB_REQUIRE(*out, SB_ENOMEM, "out of memory: a path");
+    return SB_OK;
+}
+
+/* What a shard may grow to is address space, not disk: be generous. Ids take
+ * at most 4 bytes a byte of text, their ends twice as much again; a compressed
+ * byte may stand for hundreds. */
+static uint64_t map_bytes(const sb_unit *u)
+{
+    const uint64_t most = (uint64_t)1 << 43;
+    uint64_t times = u->packed || u->files > 1 ? 1024 : 16;
+    uint64_t bytes = u->bytes + 2 * (uint64_t)SB_DOCUMENT_MAX;
+    return bytes > most / times ? most : bytes * times;
+}
+
+static sb_status create(sb_ingest *g, sb_split split)
+{
+    sb_unit u = sb_sources_unit(g->o.sources, g->unit);
+    char *path;
+    SB_TRY(shard_path(g, split, &path));
+    sb_status st =
+        sb_shard_create(path, map_bytes(&u), sb_vocab_size(g->o.vocab),
+                        sb_vocab_hash(g->o.vocab), &g->split[split].writer);
+    sb_free(path);
+    return st;
+}
+
+static sb_status flush(sb_ingest *g, sb_split split)
+{
+    building *b = &g->split[split];
+    if (b->documents == 0) return SB_OK;
+    if (!b->writer) SB_TRY(create(g, split));
+    sb_block block = {.ids = b->ids.id,
+                      .sent_end = b->sent_end,
+                      .doc_end = b->doc_end,
+                      .tokens = (uint32_t)b->ids.n,
+                      .sentences = (uint32_t)b->sentences,
+                      .documents = (uint32_t)b->documents};
+    SB_TRY(sb_shard_append(b->writer, &block));
+    b->ids.n = b->sentences = b->documents = 0;
+    return SB_OK;
+}
+
+static sb_status end_sentence(building *b)
+{
+    SB_TRY(sb_grow(&b->sent_end, &b->sent_cap, b->sentences + 1,
+                   sizeof *b->sent_end, "sentence ends"));
+    b->sent_end[b->sentences++] = (uint32_t)b->ids.n;
+    return SB_OK;
+}
+
+static sb_status end_document(building *b)
+{
+    if (!b->sentences || b->sent_end[b->sentences - 1] != b->ids.n)
+        SB_TRY(end_sentence(b));
+    SB_TRY(sb_grow(&b->doc_end, &b->doc_cap, b->documents + 1,
+                   sizeof *b->doc_end, "document ends"));
+    b->doc_end[b->documents++] = (uint32_t)b->ids.n;
+    return SB_OK;
+}
+
+/* ---- documents ----------------------------------------------------------- */
+
+/* A document does not cross blocks, so one that is longer than a block can be
+ * becomes several, cut at sentences where it has any. */
+static sb_status make_room(sb_ingest *g, sb_split split, size_t sentence)
+{
+    building *b = &g->split[split];
+    if (b->ids.n <= SB_BLOCK_TOKENS_MAX) return SB_OK;
+    size_t n = b->ids.n - sentence, at = sentence;
+    uint32_t *rest;
+    SB_TRY(sb_alloc(n, sizeof *rest, "a long document", &rest));
+    memcpy(rest, b->ids.id + at, n * sizeof *rest);
+    sb_status st = SB_OK;
+    b->ids.n = at;
+    size_t done = b->documents ? b->doc_end[b->documents - 1] : 0;
+    if (at > done) SB_GOTO(st, end_document(b), out);
+    SB_GOTO(st, flush(g, split), out);
+    for (at = 0; at < n;) {
+        size_t k = n - at < SB_BLOCK_TOKENS_MAX ? n - at : SB_BLOCK_TOKENS_MAX;
+        memcpy(b->ids.id, rest + at, k * sizeof *rest);
+        b->ids.n = k;
+        at += k;
+        if (at == n) break;
+        SB_GOTO(st, end_document(b), out);
+        SB_GOTO(st, flush(g, split), out);
+    }
+out:
+    sb_free(rest);
+    return st;
+}
+
+/* Encode line by line: a line is a sentence. */
+static sb_status encode(sb_ingest *g, sb_split split, const sb_document *d,
+                        uint64_t *tokens_out)
+{
+    building *b = &g->split[split];
+    const char *at = d->text, *end = at + d->bytes;
+    uint64_t tokens = 0;
+    uint32_t unk = sb_vocab_special(g->o.vocab).unk;
+    while (at < end) {
+        const char *nl = memchr(at, '\n', (size_t)(end - at));
+        size_t n = (size_t)((nl ? nl : end) - at), before = b->ids.n;
+        SB_TRY(sb_encode(g->encoder, at, n, 0, &b->ids));
+        at += n + (nl != NULL);
+        if (b->ids.n == before) continue;
+        tokens += b->ids.n - before;
+        for (size_t i = before; i < b->ids.n; i++)
+            g->stats.unknown += b->ids.id[i] == unk;
+        SB_TRY(make_room(g, split, before));
+        SB_TRY(end_sentence(b));
+    }
+    *tokens_out = tokens;
+    return SB_OK;
+}
+
+static void count(sb_ingest *g, sb_split split, const sb_document *d,
+                  uint64_t tokens)
+{
+    sb_source_stats *s = &g->stats;
+    int i = 0;
+    while (i < SB_LENGTHS - 1 && tokens >> (i + 1)) i++;
+    s->length[i]++;
+    s->documents++;
+    s->heldout += split == SB_HELDOUT;
+    s->text_bytes += d->bytes;
+    s->tokens += tokens;
+}
+
+static sb_status add_document(sb_ingest *g, const sb_document *d, uint64_t hash)
+{
+    sb_split split = hash < g->held_below ? SB_HELDOUT : SB_TRAIN;
+    building *b = &g->split[split];
+    uint64_t tokens;
+    SB_TRY(encode(g, split, d, &tokens));
+    if (!tokens) { /* control characters and the like */
+        g->stats.skipped++;
+        return SB_OK;
+    }
+    SB_TRY(end_document(b));
+    count(g, split, d, tokens);
+    return b->ids.n >= g->o.block_tokens ? flush(g, split) : SB_OK;
+}
+
+static int is_dropped(sb_ingest *g, uint64_t number)
+{
+    if (g->dropped == g->drops || g->drop[g->dropped] != number) return 0;
+    g->dropped++;
+    return 1;
+}
+
+/* Every document of the unit: its hash, and, if asked for, its ids. */
+static sb_status read_unit(sb_ingest *g, int encoding)
+{
+    sb_source *s;
+    sb_document d;
+    sb_tally tally = {0};
+    int more = 1;
+    SB_TRY(sb_source_open(g->o.sources, g->unit, &s));
+    sb_status st = SB_OK;
+    for (;;) {
+        SB_GOTO(st, sb_source_next(s, &d, &tally, &more), out);
+        if (!more) break;
+        uint64_t hash = sb_hash64(d.text, d.bytes);
+        SB_GOTO(st,
+                sb_grow(&g->hash, &g->hash_cap, g->hashes + 1, sizeof *g->hash,
+                        "hashes of documents"),
+                out);
+        g->hash[g->hashes++] = hash;
+        g->text_read += d.bytes;
+        if (encoding && is_dropped(g, g->hashes - 1))
+            g->stats.dropped++;
+        else if (encoding)
+            SB_GOTO(st, add_document(g, &d, hash), out);
+        g->o.progress(g->o.arg, sb_source_done(s), g->text_read, g->hashes);
+        if (!g->o.stop()) continue;
+        st = sb_fail(SB_ESTOP, __FILE__, __LINE__,
+                     "asked to stop: sealed shards are kept, the same command "
+                     "goes on from here");
+        goto out;
+    }
+    g->stats.skipped += tally.skipped;
+    g->stats.bad = tally.bad;
+    memcpy(g->stats.first_bad, tally.first_bad, sizeof g->stats.first_bad);
+out:
+    sb_source_close(s);
+    return st;
+}
+
+/* ---- a unit -------------------------------------------------------------- */
+
+static sb_status get_drops(sb_ingest *g)
+{
+    void *data;
+    size_t bytes;
+    SB_TRY(sb_unit_get(g->o.dir, g->unit, "drop",
+                       sb_unit_identity(g->o.sources, g->unit), sizeof *g->drop,
+                       &data, &bytes));
+    g->drop = data;
+    g->drops = bytes / sizeof *g->drop;
+    return SB_OK;
+}
+
+/* What a unit's shards depend on; its drops are loaded. */
+static uint64_t made_from(const sb_ingest *g)
+{
+    uint64_t of[] = {sb_unit_identity(g->o.sources, g->unit),
+                     sb_vocab_hash(g->o.vocab), g->held_below,
+                     g->o.block_tokens,
+                     sb_hash64(g->drop, g->drops * sizeof *g->drop)};
+    return sb_hash64(of, sizeof of);
+}
+
+static sb_status put_hashes(const sb_ingest *g)
+{
+    return sb_unit_put(g->o.dir, g->unit, "hash",
+                       sb_unit_identity(g->o.sources, g->unit), g->hash,
+                       g->hashes * sizeof *g->hash);
+}
+
+/* A killed run may have sealed one of the two shards. */
+static sb_status remove_old(const sb_ingest *g)
+{
+    for (int k = 0; k < SPLITS; k++) {
+        char *path;
+        SB_TRY(shard_path(g, (sb_split)k, &path));
+        sb_status st = sb_dir_remove(path);
+        sb_free(path);
+        SB_TRY(st);
+    }
+    return SB_OK;
+}
+
+static sb_status seal(sb_ingest *g)
+{
+    for (int k = 0; k < SPLITS; k++) {
+        sb_shard_info info;
+        SB_TRY(flush(g, (sb_split)k));
+        sb_shard_writer *w = g->split[k].writer;
+        g->split[k].writer = NULL;
+        if (w) SB_TRY(sb_shard_seal(w, &info));
+    }
+    SB_TRY(put_hashes(g));
+    return sb_unit_put(g->o.dir, g->unit, "done", made_from(g), &g->stats,
+                       sizeof g->stats);
+}
+
+sb_status sb_ingest_unit(sb_ingest *g, size_t unit)
+{
+    g->unit = unit;
+    sb_status st = remove_old(g);
+    if (st == SB_OK && g->o.drop) st = get_drops(g);
+    if (st == SB_OK) st = read_unit(g, 1);
+    if (st == SB_OK) st = seal(g);
+    clear(g);
+    return st;
+}
+
+sb_status sb_ingest_hash(sb_ingest *g, size_t unit)
+{
+    void *data;
+    size_t bytes;
+    g->unit = unit;
+    SB_TRY(sb_unit_get(g->o.dir, unit, "hash",
+                       sb_unit_identity(g->o.sources, unit), sizeof *g->hash,
+                       &data, &bytes));
+    sb_free(data);
+    if (data) return SB_OK;
+    sb_status st = read_unit(g, 0);
+    if (st == SB_OK) st = put_hashes(g);
+    clear(g);
+    return st;
+}
+
+sb_status sb_ingest_done(sb_ingest *g, size_t unit, int *done_out,
+                         sb_source_stats *stats_out)
+{
+    void *data;
+    size_t bytes;
+    g->unit = unit;
+    if (g->o.drop) SB_TRY(get_drops(g));
+    sb_status st = sb_unit_get(g->o.dir, unit, "done", made_from(g),
+                               sizeof *stats_out, &data, &bytes);
+    clear(g);
+    SB_TRY(st);
+    *done_out = data && bytes == sizeof *stats_out;
+    if (*done_out) memcpy(stats_out, data, sizeof *stats_out);
+    sb_free(data);
+    return SB_OK;
+}
