@@ -6,79 +6,22 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <math.h>
 
-#include "comm/base/fsio.h"
-#include "comm/base/mem.h"
-#include "dataset/source.h"
-#include "dataset/text.h"
+#include "tests/unit/made_source.h"
 
-static char folder[] = "/tmp/sb-source-XXXXXX";
-
-static int set_up(void **state)
+static sb_status open_glob(const char *glob, sb_documents documents,
+                           uint64_t unit, sb_sources **out)
 {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    how.documents = documents;
+    return open_kind("text", glob, unit, out);
 }
 
-static int tear_down(void **state)
+static void collect(const char *glob, sb_documents documents, uint64_t unit,
+                    sb_buffer *out, sb_tally *tally)
 {
-    (void)state;
-    return sb_dir_remove(folder) == SB_OK ? 0 : -1;
-}
-
-static void put(const char *name, const void *data, size_t n)
-{
-    char *path = sb_path_join(folder, name);
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
-    sb_free(path);
-}
-
-static sb_status open_glob(const char *glob, sb_documents kind, uint64_t unit,
-                           sb_sources **out)
-{
-    char spec[256];
-    snprintf(spec, sizeof spec, "text:%s/%s", folder, glob);
-    const char *const specs[] = {spec};
-    return sb_sources_open(specs, 1, kind, unit, out);
-}
-
-/* All documents of all units as "offset:text|" and the bad ones. */
-static void collect(const char *glob, sb_documents kind, uint64_t unit,
-                    sb_buffer *out, sb_bad *bad)
-{
-    sb_sources *s;
-    *bad = (sb_bad){0};
-    out->n = 0;
-    assert_int_equal(open_glob(glob, kind, unit, &s), SB_OK);
-    for (size_t u = 0; u < sb_sources_units(s); u++) {
-        sb_source *from;
-        sb_document d;
-        sb_unit range = sb_sources_unit(s, u);
-        int more;
-        assert_int_equal(sb_source_open(s, u, &from), SB_OK);
-        for (;;) {
-            assert_int_equal(sb_source_next(from, &d, bad, &more), SB_OK);
-            if (!more) break;
-            assert_true(d.offset >= range.first && d.offset < range.last);
-            char head[32];
-            int n = snprintf(head, sizeof head,
-                             "%llu:", (unsigned long long)d.offset);
-            assert_int_equal(sb_buffer_add(out, head, (size_t)n), SB_OK);
-            assert_int_equal(sb_buffer_add(out, d.text, d.bytes), SB_OK);
-            assert_int_equal(sb_buffer_add(out, "|", 1), SB_OK);
-        }
-        assert_int_equal(sb_source_done(from), range.last - range.first);
-        sb_source_close(from);
-    }
-    sb_sources_close(s);
-    assert_int_equal(sb_buffer_add(out, "", 1), SB_OK);
+    how.documents = documents;
+    collect_kind("text", glob, unit, out, tally);
 }
 
 static void expect(const char *text, size_t n, sb_documents kind,
@@ -87,10 +30,10 @@ static void expect(const char *text, size_t n, sb_documents kind,
     sb_buffer got = {NULL, 0, 0};
     put("x.txt", text, n);
     for (uint64_t unit = 1; unit <= 200; unit++) {
-        sb_bad bad;
+        sb_tally bad;
         collect("x.txt", kind, unit, &got, &bad);
         assert_string_equal(got.data, want);
-        assert_int_equal(bad.count, want_bad);
+        assert_int_equal(bad.bad, want_bad);
     }
     free(got.data);
 }
@@ -103,10 +46,10 @@ static void expect(const char *text, size_t n, sb_documents kind,
 static void each_line_is_a_document(void **state)
 {
     (void)state;
-    LINES("one\ntwo\nthree\n", "0:one|4:two|8:three|");
-    LINES("one\ntwo", "0:one|4:two|");
-    LINES("a", "0:a|");
-    LINES("  a  \n\tb\n", "0:  a  |6:\tb|");
+    LINES("one\ntwo\nthree\n", "one|two|three|");
+    LINES("one\ntwo", "one|two|");
+    LINES("a", "a|");
+    LINES("  a  \n\tb\n", "  a  |\tb|");
 }
 
 static void empty_lines_are_passed_over(void **state)
@@ -115,41 +58,41 @@ static void empty_lines_are_passed_over(void **state)
     LINES("", "");
     LINES("\n", "");
     LINES("\n\n \t\n\r\n", "");
-    LINES("\n\na\n\n\nb\n\n", "2:a|6:b|");
+    LINES("\n\na\n\n\nb\n\n", "a|b|");
 }
 
 static void a_carriage_return_ends_no_text(void **state)
 {
     (void)state;
-    LINES("a\r\nb\r\n", "0:a|3:b|");
-    LINES("a\rb\r\n", "0:a\rb|");
-    PARAGRAPHS("a\r\nb\r\n\r\nc\r\n", "0:a\r\nb|8:c|");
+    LINES("a\r\nb\r\n", "a|b|");
+    LINES("a\rb\r\n", "a\rb|");
+    PARAGRAPHS("a\r\nb\r\n\r\nc\r\n", "a\nb|c|");
 }
 
 static void a_byte_order_mark_is_no_text(void **state)
 {
     (void)state;
-    LINES("\xef\xbb\xbfone\ntwo\n", "3:one|7:two|");
-    PARAGRAPHS("\xef\xbb\xbfone\ntwo\n", "3:one\ntwo|");
-    PARAGRAPHS("\xef\xbb\xbf\none\n", "4:one|");
+    LINES("\xef\xbb\xbfone\ntwo\n", "one|two|");
+    PARAGRAPHS("\xef\xbb\xbfone\ntwo\n", "one\ntwo|");
+    PARAGRAPHS("\xef\xbb\xbf\none\n", "one|");
     LINES("\xef\xbb\xbf", "");
     LINES("a\n\xef\xbb\xbf"
           "b\n",
-          "0:a|2:\xef\xbb\xbf"
+          "a|\xef\xbb\xbf"
           "b|");
 }
 
 static void paragraphs_are_parted_by_blank_lines(void **state)
 {
     (void)state;
-    PARAGRAPHS("a\nb\n\nc\nd\n", "0:a\nb|5:c\nd|");
-    PARAGRAPHS("\n\n\na\n \t \nb\n\n\n\n c", "3:a|9:b|14: c|");
-    PARAGRAPHS("one line", "0:one line|");
+    PARAGRAPHS("a\nb\n\nc\nd\n", "a\nb|c\nd|");
+    PARAGRAPHS("\n\n\na\n \t \nb\n\n\n\n c", "a|b| c|");
+    PARAGRAPHS("one line", "one line|");
     PARAGRAPHS("\n\n", "");
     PARAGRAPHS("", "");
-    PARAGRAPHS("a\n\nb", "0:a|3:b|");
-    PARAGRAPHS("     \na", "6:a|");
-    PARAGRAPHS("a\n     \nb\nc\nd\ne\nf\n\n\ng", "0:a|8:b\nc\nd\ne\nf|20:g|");
+    PARAGRAPHS("a\n\nb", "a|b|");
+    PARAGRAPHS("     \na", "a|");
+    PARAGRAPHS("a\n     \nb\nc\nd\ne\nf\n\n\ng", "a|b\nc\nd\ne\nf|g|");
 }
 
 static uint32_t next_random(uint32_t *x)
@@ -171,13 +114,14 @@ static void random_files_do_not_depend_on_the_cutting(void **state)
             text[i] = some[next_random(&seed) % (sizeof some - 1)];
         put("r.txt", text, n);
         for (int kind = SB_DOC_LINE; kind <= SB_DOC_PARAGRAPH; kind++) {
-            sb_bad bad, other;
+            sb_tally bad, other;
             collect("r.txt", (sb_documents)kind, 1000, &whole, &bad);
             for (uint64_t unit = 1; unit <= n; unit += 1 + unit / 8) {
                 collect("r.txt", (sb_documents)kind, unit, &cut, &other);
                 assert_string_equal(cut.data, whole.data);
-                assert_int_equal(other.count, bad.count);
-                if (bad.count == 1) assert_string_equal(other.first, bad.first);
+                assert_int_equal(other.bad, bad.bad);
+                if (bad.bad == 1)
+                    assert_string_equal(other.first_bad, bad.first_bad);
             }
         }
     }
@@ -190,13 +134,13 @@ static void bad_documents_are_counted_with_their_place(void **state)
     (void)state;
     static const char text[] = "good\nb\xff"
                                "d\nzero\0byte\nfine\n\xe2\x82";
-    expect(text, sizeof text - 1, SB_DOC_LINE, "0:good|19:fine|", 3);
+    expect(text, sizeof text - 1, SB_DOC_LINE, "good|fine|", 3);
     sb_buffer got = {NULL, 0, 0};
-    sb_bad bad;
+    sb_tally bad;
     char want[256];
     collect("x.txt", SB_DOC_LINE, 1 << 20, &got, &bad);
     snprintf(want, sizeof want, "%s/x.txt:5: not UTF-8 at its byte 1", folder);
-    assert_string_equal(bad.first, want);
+    assert_string_equal(bad.first_bad, want);
     free(got.data);
 }
 
@@ -219,13 +163,13 @@ static void check_big(sb_documents kind, const char *want, uint64_t want_bad)
     static const uint64_t units[] = {5, (3 << 20) + 1, 100 << 20};
     sb_buffer got = {NULL, 0, 0};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        sb_bad bad;
+        sb_tally bad;
         uint64_t unit = units[i];
         if (unit == 5) unit = SB_DOCUMENT_MAX + 1;
         collect("big.txt", kind, unit, &got, &bad);
-        assert_int_equal(bad.count, want_bad);
+        assert_int_equal(bad.bad, want_bad);
         if (want) assert_string_equal(got.data, want);
-        if (want_bad) assert_non_null(strstr(bad.first, "longer than"));
+        if (want_bad) assert_non_null(strstr(bad.first_bad, "longer than"));
     }
     free(got.data);
 }
@@ -235,17 +179,17 @@ static void a_document_too_long_is_bad_once(void **state)
     (void)state;
     size_t max = SB_DOCUMENT_MAX;
     put_big(max + 1, 'x', "a\n", "\nb\n");
-    check_big(SB_DOC_LINE, "0:a|16777220:b|", 1);
+    check_big(SB_DOC_LINE, "a|b|", 1);
     put_big(2 * max, 'x', "a\n\n", "\nc\n\nb\n");
-    check_big(SB_DOC_PARAGRAPH, "0:a|33554439:b|", 1);
+    check_big(SB_DOC_PARAGRAPH, "a|b|", 1);
     put_big(max, '\n', "x", "y");
-    check_big(SB_DOC_PARAGRAPH, "0:x|16777217:y|", 0);
+    check_big(SB_DOC_PARAGRAPH, "x|y|", 0);
     put_big(max + 2, ' ', "a\n", "\nb\n");
-    check_big(SB_DOC_LINE, "0:a|16777221:b|", 1);
+    check_big(SB_DOC_LINE, "a|b|", 1);
     check_big(SB_DOC_PARAGRAPH, "", 1);
     put_big(max, ' ', "a\n", "\nb\n");
-    check_big(SB_DOC_LINE, "0:a|16777219:b|", 0);
-    check_big(SB_DOC_PARAGRAPH, "0:a|16777219:b|", 0);
+    check_big(SB_DOC_LINE, "a|b|", 0);
+    check_big(SB_DOC_PARAGRAPH, "a|b|", 0);
 }
 
 static void the_longest_document_is_still_good(void **state)
@@ -264,19 +208,42 @@ static void the_longest_document_is_still_good(void **state)
 static void files_come_in_order_of_their_names(void **state)
 {
     (void)state;
-    sb_sources *s;
+    sb_buffer got = {NULL, 0, 0};
+    sb_tally t;
     put("n-b.t", "22", 2);
     put("n-a.t", "1", 1);
     put("n-B.t", "333", 3);
     put("n-c.t", "", 0);
-    assert_int_equal(open_glob("n-*.t", SB_DOC_LINE, 2, &s), SB_OK);
-    assert_int_equal(sb_sources_units(s), 4);
-    assert_int_equal(sb_sources_bytes(s), 6);
-    assert_non_null(strstr(sb_sources_unit(s, 0).path, "n-B.t"));
-    assert_int_equal(sb_sources_unit(s, 1).first, 2);
-    assert_int_equal(sb_sources_unit(s, 1).last, 3);
-    assert_non_null(strstr(sb_sources_unit(s, 2).path, "n-a.t"));
-    assert_non_null(strstr(sb_sources_unit(s, 3).path, "n-b.t"));
+    for (uint64_t unit = 1; unit < 10; unit++) {
+        collect("n-*.t", SB_DOC_LINE, unit, &got, &t);
+        assert_string_equal(got.data, "333|1|22|");
+    }
+    free(got.data);
+}
+
+static void small_files_share_a_unit(void **state)
+{
+    (void)state;
+    sb_sources *s;
+    for (int i = 0; i < 30; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m-%02d.t", i);
+        put(name, "0123456789", i == 17 ? 0 : i == 20 ? 9 : 10);
+    }
+    assert_int_equal(open_glob("m-*.t", SB_DOC_LINE, 45, &s), SB_OK);
+    assert_int_equal(sb_sources_bytes(s), 289);
+    size_t files = 0;
+    uint64_t bytes = 0;
+    for (size_t u = 0; u < sb_sources_units(s); u++) {
+        sb_unit unit = sb_sources_unit(s, u);
+        assert_int_equal(unit.file, files);
+        assert_true(unit.bytes <= 45);
+        files += unit.files;
+        bytes += unit.bytes;
+    }
+    assert_int_equal(files, 30);
+    assert_int_equal(bytes, 289);
+    assert_in_range(sb_sources_units(s), 7, 8);
     sb_sources_close(s);
 }
 
@@ -285,16 +252,41 @@ static void what_cannot_be_read_is_named(void **state)
     (void)state;
     sb_sources *s = NULL;
     const char *const unknown[] = {"wiki:x"}, *const plain[] = {"x.txt"};
-    assert_int_equal(sb_sources_open(unknown, 1, SB_DOC_LINE, 8, &s),
-                     SB_EINVAL);
+    assert_int_equal(sb_sources_open(unknown, 1, &how, &s), SB_EINVAL);
     assert_non_null(strstr(sb_error_last()->text, "wiki:x"));
-    assert_int_equal(sb_sources_open(plain, 1, SB_DOC_LINE, 8, &s), SB_EINVAL);
+    assert_int_equal(sb_sources_open(plain, 1, &how, &s), SB_EINVAL);
     assert_int_equal(open_glob("no-such-*", SB_DOC_LINE, 8, &s), SB_ENOENT);
     assert_non_null(strstr(sb_error_last()->text, "no-such-*"));
     assert_int_equal(open_glob("", SB_DOC_LINE, 8, &s), SB_EINVAL);
     assert_non_null(strstr(sb_error_last()->text, "is a folder"));
-    assert_int_equal(open_glob("x.txt", SB_DOC_LINE, 0, &s), SB_EINVAL);
     assert_null(s);
+}
+
+static void a_weight_stands_behind_the_last_colon(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *glob, *spec;
+        double weight;
+    } good[] = {{"w.t", "w.t", 1},      {"w.t:2", "w.t", 2},
+                {"w.t:0", "w.t", 0},    {"w.t:0.25", "w.t", 0.25},
+                {"w.t:1e1", "w.t", 10}, {"w:a.t", "w:a.t", 1},
+                {"w:a.t:3", "w:a.t", 3}};
+    put("w.t", "a", 1);
+    put("w:a.t", "a", 1);
+    sb_sources *s;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(open_glob(good[i].glob, SB_DOC_LINE, 8, &s), SB_OK);
+        const char *spec = sb_sources_spec(s, 0);
+        assert_string_equal(spec + strlen(spec) - strlen(good[i].spec),
+                            good[i].spec);
+        assert_true(fabs(sb_sources_weight(s, 0) - good[i].weight) < 1e-12);
+        sb_sources_close(s);
+    }
+    static const char *const bad[] = {"w.t:-1", "w.t:1.2.3", "w.t:1e999",
+                                      "w.t:e", "w.t:2000000"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(open_glob(bad[i], SB_DOC_LINE, 8, &s), SB_EINVAL);
 }
 
 static void a_file_that_shrank_is_an_error(void **state)
@@ -303,7 +295,7 @@ static void a_file_that_shrank_is_an_error(void **state)
     sb_sources *s;
     sb_source *from;
     sb_document d;
-    sb_bad bad = {0};
+    sb_tally bad = {0};
     int more;
     put("s.txt", "one\ntwo\n", 8);
     assert_int_equal(open_glob("s.txt", SB_DOC_LINE, 100, &s), SB_OK);
@@ -337,7 +329,7 @@ static void identity_names_what_was_read(void **state)
     sb_sources_close(a);
 }
 
-static void units_are_dealt_out_evenly(void **state)
+static void large_units_come_first(void **state)
 {
     (void)state;
     sb_sources *s;
@@ -347,26 +339,16 @@ static void units_are_dealt_out_evenly(void **state)
     put("d-2.t", text, 350);
     put("d-3.t", text, 10);
     assert_int_equal(open_glob("d-*.t", SB_DOC_LINE, 100, &s), SB_OK);
-    size_t n = sb_sources_units(s);
+    size_t order[20], n = sb_sources_units(s), seen = 0;
     assert_int_equal(n, 15);
-    int owner[15], again[15];
-    for (int size = 1; size <= 20; size++) {
-        uint64_t load[20] = {0}, most = 0, least = UINT64_MAX;
-        assert_int_equal(sb_sources_deal(s, size, owner), SB_OK);
-        assert_int_equal(sb_sources_deal(s, size, again), SB_OK);
-        assert_memory_equal(owner, again, sizeof owner);
-        for (size_t i = 0; i < n; i++) {
-            sb_unit u = sb_sources_unit(s, i);
-            assert_in_range(owner[i], 0, size - 1);
-            load[owner[i]] += u.last - u.first;
-        }
-        for (int r = 0; r < size; r++) {
-            if (load[r] > most) most = load[r];
-            if (load[r] < least) least = load[r];
-        }
-        assert_true(most - least <= 100);
+    assert_int_equal(sb_sources_order(s, order), SB_OK);
+    for (size_t i = 0; i < n; i++) {
+        seen |= (size_t)1 << order[i];
+        if (i)
+            assert_true(sb_sources_unit(s, order[i]).bytes <=
+                        sb_sources_unit(s, order[i - 1]).bytes);
     }
-    assert_int_equal(sb_sources_deal(s, 0, owner), SB_EINVAL);
+    assert_int_equal(seen, (1 << 15) - 1);
     sb_sources_close(s);
 }
 
@@ -386,7 +368,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(a_file_that_shrank_is_an_error),
         cmocka_unit_test(identity_names_what_was_read),
-        cmocka_unit_test(units_are_dealt_out_evenly),
+        cmocka_unit_test(large_units_come_first),
+        cmocka_unit_test(small_files_share_a_unit),
+        cmocka_unit_test(a_weight_stands_behind_the_last_colon),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
