@@ -314,12 +314,10 @@ static sb_status number_through(sb_corpus *c)
     uint64_t block = 0;
     for (size_t s = 0; s < c->shards; s++) {
         const sb_block_index *n = sb_shard_index(c->shard[s]);
-        const uint64_t *counts = sb_shard_counts(c->shard[s]);
+        SB_TRY(sb_shard_add_counts(c->shard[s], c->counts));
         uint64_t blocks = sb_shard_get_info(c->shard[s])->blocks;
         for (uint64_t i = 0; i < blocks; i++, block++)
             c->block_doc[block + 1] = c->block_doc[block] + n[i].documents;
-        for (uint64_t i = 0; i < c->total.vocab_size; i++)
-            c->counts[i] += counts[i];
         c->shard_block[s + 1] = block;
     }
     return SB_OK;
