@@ -22,7 +22,6 @@
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
 #include "dataset/corpus.h"
-#include "dataset/text.h"
 #include "dataset/tokenize.h"
 #include "launch/common.h"
 
@@ -302,14 +301,18 @@ static sb_status tally(const job *j, sb_manifest *m, sb_bad *bad,
 {
     for (size_t i = 0; i < sb_sources_units(j->sources); i++) {
         int done = 0;
-        SB_TRY(read_done(j, i, &done, documents, &m->text_bytes, bad));
+        SB_TRY(read_done(j, i, &done, documents, &m->source[0].stats.text_bytes,
+                         bad));
         if (done) continue;
         sb_fail(SB_EIO, __FILE__, __LINE__,
                 "unit %zu was finished by another rank and is not in '%s'", i,
                 j->dir);
         return sb_hint("the corpus needs a folder that all nodes share");
     }
-    m->bad_documents = bad->count;
+    m->source[0].stats.documents = *documents;
+    m->source[0].stats.bad = bad->count;
+    snprintf(m->source[0].stats.first_bad, sizeof m->source[0].stats.first_bad,
+             "%s", bad->first);
     return SB_OK;
 }
 
@@ -340,14 +343,16 @@ static sb_status finish(job *j, sb_manifest *m)
         documents += e->info.documents;
         if (e->split == SB_HELDOUT) held += e->info.documents;
     }
-    SB_TRY(sb_manifest_write(j->dir, m));
+    m->source[0].stats.tokens = tokens;
+    SB_TRY(sb_corpus_seal(j->dir, m));
     SB_TRY(clear_marks(j));
     sb_progress_end(
         &j->progress,
         "%" PRIu64 " documents (%" PRIu64 " held out), %.1f M tokens, "
         "%.2f bytes a token; %s",
         documents, held, (double)tokens / 1e6,
-        (double)m->text_bytes / (double)(tokens ? tokens : 1), j->dir);
+        (double)m->source[0].stats.text_bytes / (double)(tokens ? tokens : 1),
+        j->dir);
     return SB_OK;
 }
 
@@ -385,8 +390,8 @@ static sb_status prepare(job *j, char **record_out, int *done_out)
 
 static int is_ours(const char *name)
 {
-    static const char *const start[] = {"corpus.json", "made-from", "unit-",
-                                        "train-", "heldout-"};
+    static const char *const start[] = {"corpus.json", "counts", "made-from",
+                                        "unit-",       "train-", "heldout-"};
     for (size_t i = 0; i < sizeof start / sizeof start[0]; i++)
         if (strncmp(name, start[i], strlen(start[i])) == 0) return 1;
     return 0;
@@ -422,15 +427,6 @@ static sb_status write_record(const job *j, const char *record)
     return sb_file_write(record, j->from, strlen(j->from));
 }
 
-/* The manifest is JSON: a path in other bytes than UTF-8 is shown with '?'. */
-static void keep_config(sb_manifest *m, const char *text)
-{
-    snprintf(m->config, sizeof m->config, "%s", text);
-    size_t n = strlen(m->config);
-    for (size_t at; (at = sb_utf8_valid(m->config, n)) < n;)
-        m->config[at] = '?';
-}
-
 static sb_status work(job *j, const char *record, const char *used)
 {
     sb_comm *c = j->app->comm;
@@ -442,7 +438,11 @@ static sb_status work(job *j, const char *record, const char *used)
     sb_manifest m = {.vocab_size = sb_vocab_size(j->vocab),
                      .vocab_hash = sb_vocab_hash(j->vocab),
                      .input_identity = sb_sources_identity(j->sources)};
-    keep_config(&m, used);
+    snprintf(m.config, sizeof m.config, "%s", used);
+    /* All sources are one, with weight 1. */
+    sb_source_entry all = {.spec = "all", .weight = 1};
+    m.source = &all;
+    m.sources = 1;
     SB_TRY(sb_agree(c, first ? tally(j, &m, &bad, &documents) : SB_OK));
     SB_TRY(sb_app_check_bad(j->app, documents, &bad));
     sb_status st = sb_agree(c, first ? finish(j, &m) : SB_OK);

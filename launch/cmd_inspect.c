@@ -29,10 +29,14 @@ static sb_status show_corpus(const char *dir)
     static const char *const split_name[] = {"train", "held out"};
     sb_manifest m;
     SB_TRY(sb_manifest_read(dir, &m));
+    uint64_t text = 0, bad = 0;
+    for (size_t i = 0; i < m.sources; i++) {
+        text += m.source[i].stats.text_bytes;
+        bad += m.source[i].stats.bad;
+    }
     printf("corpus %s: vocabulary %" PRIu64 " pieces, hash %016" PRIx64
            "; text %s, %" PRIu64 " documents could not be read\n",
-           dir, m.vocab_size, m.vocab_hash, sb_bytes_text(m.text_bytes),
-           m.bad_documents);
+           dir, m.vocab_size, m.vocab_hash, sb_bytes_text(text), bad);
     for (int split = 0; split < 2; split++) {
         uint64_t shards = 0, blocks = 0, tokens = 0, documents = 0, bytes = 0;
         for (size_t i = 0; i < m.shards; i++) {
@@ -48,7 +52,7 @@ static sb_status show_corpus(const char *dir)
                split_name[split], shards, blocks, documents, tokens,
                sb_bytes_text(bytes));
     }
-    sb_free(m.shard);
+    sb_manifest_free(&m);
     return SB_OK;
 }
 

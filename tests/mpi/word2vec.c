@@ -98,6 +98,7 @@ static void write_corpus(const char *name, uint64_t blocks)
 {
     char *dir = path(name);
     if (sb_comm_rank(comm) == 0) {
+        sb_source_entry source = {.spec = "made", .weight = 1};
         sb_shard_entry e = {.split = SB_TRAIN};
         sb_shard_name(SB_TRAIN, 0, e.name);
         must(sb_dir_make(dir));
@@ -110,10 +111,11 @@ static void write_corpus(const char *name, uint64_t blocks)
         must(sb_file_size(file, &e.bytes));
         sb_manifest m = {.vocab_size = V,
                          .vocab_hash = sb_vocab_hash(vocab),
-                         .text_bytes = 1,
+                         .source = &source,
+                         .sources = 1,
                          .shard = &e,
                          .shards = 1};
-        must(sb_manifest_write(dir, &m));
+        must(sb_corpus_seal(dir, &m));
         sb_free(file);
     }
     sb_comm_barrier(comm);

@@ -250,16 +250,19 @@ static void a_corpus_of_one_document_repeats_it(void **state)
     snprintf(dir, sizeof dir, "%s/one", made_dir);
     assert_int_equal(sb_dir_make(dir), SB_OK);
     static sb_manifest m;
-    sb_shard_entry e = {"train-00000.mdb", SB_TRAIN, 0, {0}};
+    static sb_source_entry source = {.weight = 1};
+    sb_shard_entry e = {.name = "train-00000.mdb", .split = SB_TRAIN};
     char *path = sb_path_join(dir, e.name);
     assert_int_equal(made_shard(path, 3, 1, 1, &e.info), SB_OK); /* 1 token */
     assert_int_equal(sb_file_size(path, &e.bytes), SB_OK);
     sb_free(path);
     m = (sb_manifest){.vocab_size = MADE_VOCAB,
                       .vocab_hash = MADE_HASH,
+                      .source = &source,
+                      .sources = 1,
                       .shard = &e,
                       .shards = 1};
-    assert_int_equal(sb_manifest_write(dir, &m), SB_OK);
+    assert_int_equal(sb_corpus_seal(dir, &m), SB_OK);
     sb_corpus *one;
     assert_int_equal(sb_corpus_open(dir, SB_TRAIN, &one), SB_OK);
     sb_batch b = batch_of(64);
