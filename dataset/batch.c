@@ -116,13 +116,14 @@ static sb_status begin(sb_batch *b, const sb_corpus *corpus,
 sb_status sb_batch_train(sb_batch *b, sb_corpus *corpus,
                          const sb_batch_options *o, uint64_t g, size_t n)
 {
+    const sb_mix *mix = sb_corpus_document_mix(corpus);
+    SB_REQUIRE(mix, SB_EBUG, "training samples of the held-out split");
     SB_TRY(begin(b, corpus, o, n));
     sb_rng_key order = sb_rng_key_make(o->seed, SB_RNG_ORDER);
     sb_rng_key masks = sb_rng_key_make(o->seed, SB_RNG_MASK);
-    uint64_t documents = sb_corpus_documents(corpus);
+    uint64_t places = sb_mix_places(mix);
     for (uint64_t s = g; s < g + n; s++) {
-        uint64_t doc =
-            sb_rng_permute(order, s / documents, s % documents, documents);
+        uint64_t doc = sb_mix_item(mix, order, s / places, s % places);
         SB_TRY(add(b, corpus, o, masks, s, doc));
     }
     return SB_OK;

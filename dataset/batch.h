@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * batch.h - masked-language-model samples as pure functions of their number.
  *
- * Training sample g = step x batch + i is document permute(epoch, g mod n) of
- * the corpus, epoch = g div n, n = documents: [CLS] ids... [SEP], cut to
- * max_length tokens. Masking (Devlin et al. 2019; parity list in docs/math.md): each
+ * Training sample g = step x batch + i is the document at place g mod n of
+ * epoch g div n, n = places of the corpus's mix of documents (dataset/mix.h):
+ * [CLS] ids... [SEP], cut to max_length tokens. Masking (Devlin et al. 2019; parity list in docs/math.md): each
  * token that is not special is chosen with probability mask_prob; of the
  * chosen ones 80 % become [MASK], 10 % a uniformly random id, 10 % stay. All
  * draws are functions of (seed, g, position), never of rank or thread.
@@ -46,7 +46,7 @@ SB_MUST_USE sb_status sb_batch_open(size_t sequences, uint32_t max_length,
                                     sb_batch *batch_out);
 void sb_batch_close(sb_batch *b);
 
-/* Fill with training samples [g, g + n). */
+/* Fill with training samples [g, g + n); corpus: the training split. */
 SB_MUST_USE sb_status sb_batch_train(sb_batch *b, sb_corpus *corpus,
                                      const sb_batch_options *o, uint64_t g,
                                      size_t n);

@@ -1,278 +1,35 @@
 /* SPDX-License-Identifier: MIT
- * corpus.c - the manifest, and a split's shards as one row of blocks and
- * documents.
+ * corpus.c - a split's shards as one row of blocks and documents.
  *
- * Invariants: prefix sums start at 0 and end at the totals; nothing from
- * corpus.json is used before it has been checked; a name becomes a path only
- * if it is plain. A shard's own summary must say what the manifest says.
+ * Invariants: prefix sums start at 0 and end at the totals; shards come by
+ * rising source, so that a source is a range of documents and of blocks. A
+ * shard's own summary must say what the manifest says.
  */
 #include "dataset/corpus.h"
 
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
-
-#define MANIFEST_NAME   "corpus.json"
-#define MANIFEST_FORMAT "shardbert-corpus"
-enum { MANIFEST_VERSION = 1, MANIFEST_BYTES_MAX = 64 << 20 };
-
-static const char *const split_name[] = {"train", "heldout"};
-
-void sb_shard_name(sb_split split, size_t unit, char name_out[32])
-{
-    snprintf(name_out, 32, "%s-%05zu.mdb", split_name[split], unit);
-}
-
-static int plain_name(const char *s)
-{
-    size_t n = strlen(s);
-    if (n == 0 || n >= sizeof((sb_shard_entry *)0)->name || s[0] == '.')
-        return 0;
-    return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                     "0123456789._-") == n;
-}
-
-/* ---- writing the manifest ------------------------------------------------ */
-
-static int put_u64(json_t *o, const char *key, uint64_t v)
-{
-    if (v > INT64_MAX) return -1;
-    return json_object_set_new(o, key, json_integer((json_int_t)v));
-}
-
-/* Hashes use all 64 bits, JSON's integers do not: sixteen hexadecimal digits.
- */
-static int put_hex(json_t *o, const char *key, uint64_t v)
-{
-    char text[20];
-    snprintf(text, sizeof text, "%016" PRIx64, v);
-    return json_object_set_new(o, key, json_string(text));
-}
-
-static json_t *entry_json(const sb_shard_entry *e)
-{
-    json_t *o = json_object();
-    int bad =
-        !o || json_object_set_new(o, "name", json_string(e->name)) ||
-        json_object_set_new(o, "split", json_string(split_name[e->split])) ||
-        put_u64(o, "bytes", e->bytes) || put_u64(o, "blocks", e->info.blocks) ||
-        put_u64(o, "tokens", e->info.tokens) ||
-        put_u64(o, "sentences", e->info.sentences) ||
-        put_u64(o, "documents", e->info.documents);
-    if (!bad) return o;
-    json_decref(o);
-    return NULL;
-}
-
-static json_t *manifest_json(const sb_manifest *m)
-{
-    json_t *o = json_object(), *shards = json_array();
-    int bad = !o || !shards;
-    for (size_t i = 0; i < m->shards && !bad; i++)
-        bad = json_array_append_new(shards, entry_json(&m->shard[i]));
-    bad = bad ||
-          json_object_set_new(o, "format", json_string(MANIFEST_FORMAT)) ||
-          put_u64(o, "version", MANIFEST_VERSION) ||
-          put_u64(o, "vocab_size", m->vocab_size) ||
-          put_hex(o, "vocab_hash", m->vocab_hash) ||
-          put_hex(o, "input_identity", m->input_identity) ||
-          put_u64(o, "text_bytes", m->text_bytes) ||
-          put_u64(o, "bad_documents", m->bad_documents) ||
-          json_object_set_new(o, "config", json_string(m->config)) ||
-          json_object_set(o, "shards", shards);
-    json_decref(shards);
-    if (!bad) return o;
-    json_decref(o);
-    return NULL;
-}
-
-sb_status sb_manifest_write(const char *dir, const sb_manifest *m)
-{
-    for (size_t i = 0; i < m->shards; i++) {
-        const sb_shard_entry *e = &m->shard[i];
-        SB_REQUIRE(memchr(e->name, 0, sizeof e->name) && plain_name(e->name),
-                   SB_EBUG, "shard %zu has no plain name", i);
-        SB_REQUIRE(e->info.vocab_size == m->vocab_size &&
-                       e->info.vocab_hash == m->vocab_hash,
-                   SB_EBUG, "shard '%s' was made with another vocabulary",
-                   e->name);
-    }
-    json_t *o = manifest_json(m);
-    SB_REQUIRE(o, SB_EINVAL,
-               "the corpus in '%s' cannot be described: its "
-               "configuration is not UTF-8, or memory ran out",
-               dir);
-    char *text = json_dumps(o, JSON_INDENT(1));
-    json_decref(o);
-    SB_REQUIRE(text, SB_ENOMEM, "out of memory: the manifest of '%s'", dir);
-    char *path = sb_path_join(dir, MANIFEST_NAME);
-    sb_status st =
-        path ? sb_file_write(path, text, strlen(text))
-             : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-    free(text);
-    sb_free(path);
-    return st == SB_OK ? sb_dir_sync(dir) : st;
-}
-
-/* ---- reading it ---------------------------------------------------------- */
-
-static sb_status get_u64(const json_t *o, const char *key, uint64_t *v_out)
-{
-    const json_t *v = json_object_get(o, key);
-    SB_REQUIRE(json_is_integer(v) && json_integer_value(v) >= 0, SB_EFORMAT,
-               "%s: '%s' is not a count", MANIFEST_NAME, key);
-    *v_out = (uint64_t)json_integer_value(v);
-    return SB_OK;
-}
-
-static sb_status get_text(const json_t *o, const char *key, char *text_out,
-                          size_t room)
-{
-    const json_t *v = json_object_get(o, key);
-    SB_REQUIRE(json_is_string(v) && json_string_length(v) < room &&
-                   strlen(json_string_value(v)) == json_string_length(v),
-               SB_EFORMAT, "%s: '%s' is not a text of at most %zu bytes",
-               MANIFEST_NAME, key, room - 1);
-    memcpy(text_out, json_string_value(v), json_string_length(v) + 1);
-    return SB_OK;
-}
-
-static sb_status get_hex(const json_t *o, const char *key, uint64_t *v_out)
-{
-    char text[17];
-    SB_TRY(get_text(o, key, text, sizeof text));
-    SB_REQUIRE(strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16,
-               SB_EFORMAT, "%s: '%s' is not sixteen hexadecimal digits",
-               MANIFEST_NAME, key);
-    *v_out = strtoull(text, NULL, 16);
-    return SB_OK;
-}
-
-static sb_status parse_entry(const json_t *o, const sb_manifest *m,
-                             sb_shard_entry *e)
-{
-    SB_REQUIRE(json_is_object(o), SB_EFORMAT, "%s: a shard is not an object",
-               MANIFEST_NAME);
-    SB_TRY(get_text(o, "name", e->name, sizeof e->name));
-    SB_REQUIRE(plain_name(e->name), SB_EFORMAT,
-               "%s: '%s' is not the name of a shard", MANIFEST_NAME, e->name);
-    char split[16];
-    SB_TRY(get_text(o, "split", split, sizeof split));
-    SB_REQUIRE(strcmp(split, split_name[SB_TRAIN]) == 0 ||
-                   strcmp(split, split_name[SB_HELDOUT]) == 0,
-               SB_EFORMAT, "%s: shard '%s' is of an unknown split",
-               MANIFEST_NAME, e->name);
-    e->split = strcmp(split, split_name[SB_TRAIN]) ? SB_HELDOUT : SB_TRAIN;
-    SB_TRY(get_u64(o, "bytes", &e->bytes));
-    SB_TRY(get_u64(o, "blocks", &e->info.blocks));
-    SB_TRY(get_u64(o, "tokens", &e->info.tokens));
-    SB_TRY(get_u64(o, "sentences", &e->info.sentences));
-    SB_TRY(get_u64(o, "documents", &e->info.documents));
-    SB_REQUIRE(e->bytes > 0, SB_EFORMAT, "%s: shard '%s' is empty",
-               MANIFEST_NAME, e->name);
-    e->info.vocab_size = m->vocab_size;
-    e->info.vocab_hash = m->vocab_hash;
-    return SB_OK;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* LMDB does not allow one file to be opened twice. */
-static sb_status check_doubles(const sb_manifest *m)
-{
-    const char **name;
-    SB_TRY(sb_alloc(m->shards, sizeof *name, "shard names", &name));
-    for (size_t i = 0; i < m->shards; i++) name[i] = m->shard[i].name;
-    qsort(name, m->shards, sizeof *name, by_name);
-    sb_status st = SB_OK;
-    for (size_t i = 1; i < m->shards && st == SB_OK; i++)
-        if (strcmp(name[i - 1], name[i]) == 0)
-            st = sb_fail(SB_EFORMAT, __FILE__, __LINE__,
-                         "%s: shard '%s' is named twice", MANIFEST_NAME,
-                         name[i]);
-    sb_free(name);
-    return st;
-}
-
-static sb_status parse(const json_t *o, sb_manifest *m)
-{
-    char format[32];
-    uint64_t version;
-    SB_REQUIRE(json_is_object(o), SB_EFORMAT, "%s is not an object",
-               MANIFEST_NAME);
-    SB_TRY(get_text(o, "format", format, sizeof format));
-    SB_REQUIRE(strcmp(format, MANIFEST_FORMAT) == 0, SB_EFORMAT,
-               "%s: not a manifest of ours", MANIFEST_NAME);
-    SB_TRY(get_u64(o, "version", &version));
-    SB_REQUIRE(version == MANIFEST_VERSION, SB_EVERSION,
-               "%s is of version %" PRIu64 ", this program reads %d",
-               MANIFEST_NAME, version, MANIFEST_VERSION);
-    SB_TRY(get_u64(o, "vocab_size", &m->vocab_size));
-    SB_REQUIRE(m->vocab_size > 0 && m->vocab_size <= UINT32_MAX, SB_EFORMAT,
-               "%s: no vocabulary has %" PRIu64 " pieces", MANIFEST_NAME,
-               m->vocab_size);
-    SB_TRY(get_hex(o, "vocab_hash", &m->vocab_hash));
-    SB_TRY(get_hex(o, "input_identity", &m->input_identity));
-    SB_TRY(get_u64(o, "text_bytes", &m->text_bytes));
-    SB_TRY(get_u64(o, "bad_documents", &m->bad_documents));
-    SB_TRY(get_text(o, "config", m->config, sizeof m->config));
-    const json_t *shards = json_object_get(o, "shards");
-    SB_REQUIRE(json_is_array(shards), SB_EFORMAT, "%s: 'shards' is not a list",
-               MANIFEST_NAME);
-    m->shards = json_array_size(shards);
-    SB_TRY(sb_alloc(m->shards, sizeof *m->shard, "shard list", &m->shard));
-    for (size_t i = 0; i < m->shards; i++)
-        SB_TRY(parse_entry(json_array_get(shards, i), m, &m->shard[i]));
-    return check_doubles(m);
-}
-
-sb_status sb_manifest_read(const char *dir, sb_manifest *m_out)
-{
-    char *path = sb_path_join(dir, MANIFEST_NAME), *text = NULL;
-    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
-    size_t bytes;
-    sb_manifest *m = NULL; /* large: not on the stack */
-    json_t *o = NULL;
-    sb_status st = sb_alloc(1, sizeof *m, "manifest", &m);
-    if (st == SB_OK) st = sb_file_read(path, MANIFEST_BYTES_MAX, &text, &bytes);
-    if (st != SB_OK) goto out;
-    json_error_t e;
-    o = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
-    st = o ? parse(o, m)
-           : sb_fail(SB_EFORMAT, __FILE__, __LINE__, "'%s', line %d: %s", path,
-                     e.line, e.text);
-    if (st == SB_OK) {
-        *m_out = *m;
-        m->shard = NULL;
-    }
-out:
-    json_decref(o);
-    if (m) sb_free(m->shard);
-    sb_free(m);
-    sb_free(text);
-    sb_free(path);
-    return st;
-}
-
-/* ---- the corpus ---------------------------------------------------------- */
+#include "dataset/piece_counts.h"
 
 struct sb_corpus {
     sb_shard_reader **shard; /* [shards] */
     size_t shards;
-    uint64_t *shard_block; /* [shards + 1] first block of each */
-    uint64_t *block_doc;   /* [blocks + 1] first document of each */
-    uint64_t *counts;      /* [vocab size] */
+    uint64_t *shard_block;    /* [shards + 1] first block of each */
+    uint64_t *block_doc;      /* [blocks + 1] first document of each */
+    sb_corpus_source *source; /* [sources] */
+    size_t sources;
     sb_shard_info total;
+    /* of the training split */
+    uint64_t *counts; /* [vocab size] */
+    sb_mix *document_mix, *block_mix;
 };
+
+/* ---- shards -------------------------------------------------------------- */
 
 /* One open file per shard: ask for as many as we may have. */
 static void room_for_files(size_t n)
@@ -283,8 +40,8 @@ static void room_for_files(size_t n)
     (void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
-static sb_status open_shard(sb_corpus *c, const char *dir,
-                            const sb_shard_entry *e)
+static sb_status open_shard(const char *dir, const sb_shard_entry *e,
+                            sb_shard_reader **r_out)
 {
     char *path = sb_path_join(dir, e->name);
     SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
@@ -292,10 +49,24 @@ static sb_status open_shard(sb_corpus *c, const char *dir,
     sb_status st = sb_shard_open(path, e->bytes, &r);
     sb_free(path);
     SB_TRY(st);
-    c->shard[c->shards++] = r;
-    SB_REQUIRE(memcmp(sb_shard_get_info(r), &e->info, sizeof e->info) == 0,
-               SB_EFORMAT, "shard '%s/%s' is not the one %s describes", dir,
-               e->name, MANIFEST_NAME);
+    if (memcmp(sb_shard_get_info(r), &e->info, sizeof e->info) != 0) {
+        sb_shard_close(r);
+        SB_FAIL(SB_EFORMAT,
+                "shard '%s/%s' is not the one corpus.json describes", dir,
+                e->name);
+    }
+    *r_out = r;
+    return SB_OK;
+}
+
+static sb_status add_shard(sb_corpus *c, const char *dir,
+                           const sb_shard_entry *e)
+{
+    SB_TRY(open_shard(dir, e, &c->shard[c->shards]));
+    c->shards++;
+    c->source[e->source].blocks += e->info.blocks;
+    c->source[e->source].tokens += e->info.tokens;
+    c->source[e->source].documents += e->info.documents;
     c->total.blocks += e->info.blocks;
     c->total.tokens += e->info.tokens;
     c->total.sentences += e->info.sentences;
@@ -309,21 +80,64 @@ static sb_status number_through(sb_corpus *c)
                     &c->shard_block));
     SB_TRY(sb_alloc((size_t)c->total.blocks + 1, sizeof *c->block_doc,
                     "block list", &c->block_doc));
-    SB_TRY(sb_alloc((size_t)c->total.vocab_size, sizeof *c->counts,
-                    "piece counts", &c->counts));
     uint64_t block = 0;
     for (size_t s = 0; s < c->shards; s++) {
         const sb_block_index *n = sb_shard_index(c->shard[s]);
-        const uint64_t *counts = sb_shard_counts(c->shard[s]);
         uint64_t blocks = sb_shard_get_info(c->shard[s])->blocks;
         for (uint64_t i = 0; i < blocks; i++, block++)
             c->block_doc[block + 1] = c->block_doc[block] + n[i].documents;
-        for (uint64_t i = 0; i < c->total.vocab_size; i++)
-            c->counts[i] += counts[i];
         c->shard_block[s + 1] = block;
+    }
+    for (size_t i = 1; i < c->sources; i++) {
+        sb_corpus_source *s = &c->source[i];
+        s->first_document = s[-1].first_document + s[-1].documents;
+        s->first_block = s[-1].first_block + s[-1].blocks;
     }
     return SB_OK;
 }
+
+/* ---- what training asks for ---------------------------------------------- */
+
+/* An epoch sees a source weight times, and so counts its pieces. */
+static sb_status weigh_counts(sb_corpus *c, const char *dir,
+                              const sb_manifest *m)
+{
+    uint64_t V = m->vocab_size, *of;
+    SB_TRY(sb_alloc((size_t)V, sizeof *c->counts, "piece counts", &c->counts));
+    SB_TRY(sb_piece_counts_read(dir, m, &of));
+    for (size_t s = 0; s < m->sources; s++) {
+        double weight = m->source[s].weight;
+        for (uint64_t i = 0; i < V; i++)
+            c->counts[i] +=
+                weight == 1 ? of[s * V + i]
+                            : (uint64_t)llround(weight * (double)of[s * V + i]);
+    }
+    sb_free(of);
+    return SB_OK;
+}
+
+static sb_status open_mixes(sb_corpus *c)
+{
+    size_t n = c->sources;
+    uint64_t *items;
+    double *weight;
+    SB_TRY(sb_alloc(2 * n, sizeof *items, "sources", &items));
+    sb_status st;
+    SB_GOTO(st, sb_alloc(n, sizeof *weight, "sources", &weight), out);
+    for (size_t i = 0; i < n; i++) {
+        items[i] = c->source[i].documents;
+        items[n + i] = c->source[i].blocks;
+        weight[i] = c->source[i].weight;
+    }
+    st = sb_mix_open(items, weight, n, &c->document_mix);
+    if (st == SB_OK) st = sb_mix_open(items + n, weight, n, &c->block_mix);
+    sb_free(weight);
+out:
+    sb_free(items);
+    return st;
+}
+
+/* ---- open, close --------------------------------------------------------- */
 
 static sb_status open_split(sb_corpus *c, const char *dir, sb_split split,
                             const sb_manifest *m)
@@ -331,14 +145,20 @@ static sb_status open_split(sb_corpus *c, const char *dir, sb_split split,
     room_for_files(m->shards);
     c->total.vocab_size = m->vocab_size;
     c->total.vocab_hash = m->vocab_hash;
+    SB_TRY(sb_alloc(m->sources, sizeof *c->source, "sources", &c->source));
+    c->sources = m->sources;
+    for (size_t i = 0; i < m->sources; i++)
+        c->source[i].weight = m->source[i].weight;
     SB_TRY(sb_alloc(m->shards, sizeof *c->shard, "shard list", &c->shard));
     for (size_t i = 0; i < m->shards; i++)
-        if (m->shard[i].split == split)
-            SB_TRY(open_shard(c, dir, &m->shard[i]));
+        if (m->shard[i].split == split) SB_TRY(add_shard(c, dir, &m->shard[i]));
     SB_REQUIRE(c->total.documents > 0, SB_EINVAL,
                "corpus '%s' has no document to %s", dir,
                split == SB_TRAIN ? "train with" : "evaluate with");
-    return number_through(c);
+    SB_TRY(number_through(c));
+    if (split == SB_HELDOUT) return SB_OK;
+    SB_TRY(open_mixes(c));
+    return weigh_counts(c, dir, m);
 }
 
 sb_status sb_corpus_open(const char *dir, sb_split split,
@@ -350,7 +170,7 @@ sb_status sb_corpus_open(const char *dir, sb_split split,
     sb_status st = sb_manifest_read(dir, m);
     if (st == SB_OK) st = sb_alloc(1, sizeof *c, "corpus", &c);
     if (st == SB_OK) st = open_split(c, dir, split, m);
-    sb_free(m->shard);
+    sb_manifest_free(m);
     sb_free(m);
     if (st != SB_OK) {
         sb_corpus_close(c);
@@ -364,12 +184,46 @@ void sb_corpus_close(sb_corpus *c)
 {
     if (!c) return;
     for (size_t i = 0; i < c->shards; i++) sb_shard_close(c->shard[i]);
-    sb_free(c->shard);
-    sb_free(c->shard_block);
-    sb_free(c->block_doc);
-    sb_free(c->counts);
+    sb_mix_close(c->document_mix);
+    sb_mix_close(c->block_mix);
+    void *owned[] = {c->shard, c->shard_block, c->block_doc, c->source,
+                     c->counts};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     sb_free(c);
 }
+
+/* ---- seal ---------------------------------------------------------------- */
+
+static sb_status add_counts(const char *dir, const sb_shard_entry *e,
+                            uint64_t *counts)
+{
+    sb_shard_reader *r;
+    SB_TRY(open_shard(dir, e, &r));
+    sb_status st = sb_shard_add_counts(r, counts);
+    sb_shard_close(r);
+    return st;
+}
+
+sb_status sb_corpus_seal(const char *dir, const sb_manifest *m)
+{
+    size_t n;
+    SB_REQUIRE(!__builtin_mul_overflow(m->sources, m->vocab_size, &n),
+               SB_ELIMIT, "too many sources");
+    uint64_t *counts;
+    SB_TRY(sb_alloc(n, sizeof *counts, "piece counts", &counts));
+    sb_status st = SB_OK;
+    for (size_t i = 0; i < m->shards && st == SB_OK; i++)
+        if (m->shard[i].split == SB_TRAIN)
+            st = add_counts(dir, &m->shard[i],
+                            counts + m->shard[i].source * m->vocab_size);
+    if (st == SB_OK) st = sb_piece_counts_write(dir, m, counts);
+    if (st == SB_OK) st = sb_manifest_write(dir, m);
+    sb_free(counts);
+    return st;
+}
+
+/* ---- what it holds ------------------------------------------------------- */
 
 uint64_t sb_corpus_vocab_size(const sb_corpus *c)
 {
@@ -396,9 +250,29 @@ uint64_t sb_corpus_blocks(const sb_corpus *c)
     return c->total.blocks;
 }
 
+size_t sb_corpus_sources(const sb_corpus *c)
+{
+    return c->sources;
+}
+
+const sb_corpus_source *sb_corpus_source_at(const sb_corpus *c, size_t i)
+{
+    return &c->source[i];
+}
+
 const uint64_t *sb_corpus_counts(const sb_corpus *c)
 {
     return c->counts;
+}
+
+const sb_mix *sb_corpus_document_mix(const sb_corpus *c)
+{
+    return c->document_mix;
+}
+
+const sb_mix *sb_corpus_block_mix(const sb_corpus *c)
+{
+    return c->block_mix;
 }
 
 /* The k with first[k] <= i < first[k + 1]; first[0] == 0, i < first[n]. */

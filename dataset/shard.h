@@ -5,19 +5,25 @@
  *
  *   key    u64 big-endian block number, 0 .. nblocks-1, no gaps
  *   value  block, little-endian:
- *            char magic[4] "SBK1"; u32 crc32c of all that follows;
+ *            char magic[4] "SBK2"; u32 crc32c of all that follows;
  *            u32 ntokens, nsents, ndocs, 0;
  *            u64 block number (a swapped record shows)
  *            u32 ids[ntokens]       each < vocabulary size
  *            u32 sent_end[nsents]   exclusive token end of each sentence
- *            u32 doc_end[ndocs]     exclusive token end of each document
- *            zeros up to at least 64 KiB, so that LMDB keeps the value on
- *            overflow pages, 16-byte aligned, and ids are read in place
+ *            u32 doc_end[ndocs]     exclusive token end of each document;
+ *                                   not there if ndocs == nsents: the ends
+ *                                   of sentences are those of documents
+ *   key    2^64 - 2
+ *   value  counts: magic "SBC2", crc32c, u64 pieces that occur, and for each
+ *          by rising id two LEB128 numbers: how many ids were passed over
+ *          since the one before, and how often this one occurs
  *   key    2^64 - 1
- *   value  summary: magic "SBS1", crc32c, then sb_shard_info's numbers, the
- *          per-block index (ntokens, nsents, ndocs: u32 each) and how often
- *          each id occurs (u64 [vocabulary size], from the next multiple of
- *          8 bytes); padded like a block
+ *   value  summary: magic "SBS2", crc32c, then sb_shard_info's numbers and the
+ *          per-block index (ntokens, nsents, ndocs: u32 each)
+ *
+ * Every value ends in zeros up to 16 bytes before the end of a page (which
+ * the checksum covers), so that LMDB gives it pages of its own: it starts 16
+ * bytes into one, and ids are read in place.
  *
  * Every document ends a sentence; documents do not cross blocks.
  *
@@ -53,7 +59,8 @@ typedef struct sb_block_index {
 typedef struct sb_block {
     const uint32_t *ids;      /* [tokens]                                   */
     const uint32_t *sent_end; /* [sentences], rising, last == tokens        */
-    const uint32_t *doc_end;  /* [documents], rising, last == tokens        */
+    const uint32_t *doc_end;  /* [documents], rising, last == tokens; the
+                                 same array if every sentence is a document */
     uint32_t tokens, sentences, documents;
 } sb_block;
 
@@ -82,7 +89,9 @@ SB_MUST_USE sb_status sb_shard_open(const char *path, uint64_t bytes_expected,
 void sb_shard_close(sb_shard_reader *r); /* NULL is fine */
 const sb_shard_info *sb_shard_get_info(const sb_shard_reader *r);
 const sb_block_index *sb_shard_index(const sb_shard_reader *r); /* [blocks] */
-const uint64_t *sb_shard_counts(const sb_shard_reader *r); /* [vocab_size]  */
+/* counts[id] += how often id occurs, [vocab_size]. SB_EFORMAT: the counts are
+ * damaged (opening does not look at them); part of them may be added then. */
+SB_MUST_USE sb_status sb_shard_add_counts(sb_shard_reader *r, uint64_t *counts);
 
 /* Block i < blocks; valid until close. Its checksum is verified at the first
  * read, with all its invariants. SB_EFORMAT names shard and block. */

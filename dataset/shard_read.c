@@ -6,7 +6,8 @@
  *   1. before LMDB sees the file: its size, and that both meta pages describe
  *      a file of that size (check_meta);
  *   2. the summary's checksum, sums and sizes, at open;
- *   3. each block's checksum and invariants, at its first read.
+ *   3. each block's checksum and invariants, at its first read; those of the
+ *      counts whenever they are asked for.
  * What this cannot see is damage in LMDB's own tree pages (a few per shard):
  * a lookup through them may fail, or crash; it cannot give wrong ids, because
  * a block knows its number and its checksum.
@@ -32,7 +33,6 @@ struct sb_shard_reader {
     MDB_dbi dbi;
     const sb_summary_head *summary; /* all borrowed from the map */
     const sb_block_index *index;
-    const uint64_t *counts;
     const unsigned char **block; /* [blocks] NULL until verified */
 };
 
@@ -122,14 +122,15 @@ static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
  * bytes before it with its own number, which tells where we are. */
 static int value_fits(const sb_shard_reader *r, const MDB_val *value)
 {
-    enum { HEAD = 16 };
     const unsigned char *v = value->mv_data;
     uint64_t page;
-    if ((uintptr_t)v % r->page_bytes != HEAD) return 0;
-    memcpy(&page, v - HEAD, sizeof page);
+    if ((uintptr_t)v % r->page_bytes != SB_SHARD_PAGE_HEAD ||
+        value->mv_size % r->page_bytes != r->page_bytes - SB_SHARD_PAGE_HEAD)
+        return 0;
+    memcpy(&page, v - SB_SHARD_PAGE_HEAD, sizeof page);
     return page < r->bytes / r->page_bytes &&
-           value->mv_size >= SB_SHARD_VALUE_MIN &&
-           value->mv_size <= r->bytes - page * r->page_bytes - HEAD;
+           value->mv_size <=
+               r->bytes - page * r->page_bytes - SB_SHARD_PAGE_HEAD;
 }
 
 /* The value under `number`: inside the file, with the right magic and
@@ -166,7 +167,7 @@ static sb_status get(const sb_shard_reader *r, uint64_t number,
 static sb_status check_sums(const sb_shard_reader *r)
 {
     const sb_shard_info *n = &r->summary->info;
-    uint64_t tokens = 0, sentences = 0, documents = 0, counted = 0;
+    uint64_t tokens = 0, sentences = 0, documents = 0;
     for (uint64_t i = 0; i < n->blocks; i++) {
         const sb_block_index *b = &r->index[i];
         SB_REQUIRE(b->tokens > 0 && b->tokens <= SB_BLOCK_TOKENS_MAX &&
@@ -178,13 +179,8 @@ static sb_status check_sums(const sb_shard_reader *r)
         sentences += b->sentences;
         documents += b->documents;
     }
-    for (uint64_t i = 0; i < n->vocab_size; i++) {
-        SB_REQUIRE(r->counts[i] <= n->tokens - counted, SB_EFORMAT,
-                   "shard '%s': pieces counted too often", r->path);
-        counted += r->counts[i];
-    }
     SB_REQUIRE(tokens == n->tokens && sentences == n->sentences &&
-                   documents == n->documents && counted == n->tokens,
+                   documents == n->documents,
                SB_EFORMAT, "shard '%s': the summary's sums are wrong", r->path);
     return SB_OK;
 }
@@ -198,18 +194,17 @@ static sb_status read_summary(sb_shard_reader *r)
     const sb_shard_info *n = &r->summary->info;
     SB_REQUIRE(n->blocks > 0 && n->blocks <= SB_SHARD_BLOCKS_MAX &&
                    n->vocab_size > 0 && n->vocab_size <= SB_SHARD_VOCAB_MAX &&
-                   bytes ==
-                       sb_shard_pad(sb_summary_used(n->blocks, n->vocab_size)),
+                   bytes == sb_shard_pad(sb_summary_used(n->blocks),
+                                         (size_t)r->page_bytes),
                SB_EFORMAT, "shard '%s': the summary has a wrong size", r->path);
     MDB_stat s;
     SB_REQUIRE(mdb_stat(r->txn, r->dbi, &s) == 0 &&
-                   s.ms_entries == n->blocks + 1,
+                   s.ms_entries == n->blocks + 2,
                SB_EFORMAT,
                "shard '%s': its summary says %llu blocks, it holds "
                "another number",
                r->path, (unsigned long long)n->blocks);
     r->index = (const void *)(v + sizeof *r->summary);
-    r->counts = (const void *)(v + sb_summary_counts_at(n->blocks));
     SB_TRY(check_sums(r));
     return sb_alloc((size_t)n->blocks, sizeof *r->block, "block list",
                     &r->block);
@@ -275,9 +270,33 @@ const sb_block_index *sb_shard_index(const sb_shard_reader *r)
     return r->index;
 }
 
-const uint64_t *sb_shard_counts(const sb_shard_reader *r)
+/* ---- counts -------------------------------------------------------------- */
+
+sb_status sb_shard_add_counts(sb_shard_reader *r, uint64_t *counts)
 {
-    return r->counts;
+    const sb_shard_info *n = &r->summary->info;
+    const unsigned char *v;
+    size_t bytes;
+    sb_counts_head head;
+    SB_TRY(get(r, SB_COUNTS_KEY, SB_COUNTS_MAGIC, "counts", &v, &bytes));
+    memcpy(&head, v, sizeof head);
+    const unsigned char *at = v + sizeof head, *end = v + bytes;
+    uint64_t next = 0, left = n->tokens;
+    for (uint64_t i = 0; i < head.pieces; i++) {
+        uint64_t gap, count;
+        if (!(at = sb_leb_get(at, end, &gap)) ||
+            !(at = sb_leb_get(at, end, &count)) ||
+            gap >= n->vocab_size - next || count == 0 || count > left)
+            SB_FAIL(SB_EFORMAT, "shard '%s': its counts make no sense",
+                    r->path);
+        counts[next + gap] += count;
+        next += gap + 1;
+        left -= count;
+    }
+    SB_REQUIRE(left == 0, SB_EFORMAT,
+               "shard '%s': its counts leave out %llu tokens", r->path,
+               (unsigned long long)left);
+    return SB_OK;
 }
 
 /* ---- blocks -------------------------------------------------------------- */
@@ -291,7 +310,8 @@ static void take_apart(const unsigned char *v, const sb_block_index *n,
     b->documents = n->documents;
     b->ids = p;
     b->sent_end = b->ids + n->tokens;
-    b->doc_end = b->sent_end + n->sentences;
+    b->doc_end =
+        n->documents == n->sentences ? b->sent_end : b->sent_end + n->sentences;
 }
 
 static int ends_rise(const uint32_t *end, uint32_t n, uint32_t tokens)
@@ -307,12 +327,24 @@ static int ends_rise(const uint32_t *end, uint32_t n, uint32_t tokens)
 /* Both lists rise to the same last value: the inner loop ends. */
 static int documents_end_sentences(const sb_block *b)
 {
+    if (b->doc_end == b->sent_end) return 1;
     uint32_t s = 0;
     for (uint32_t d = 0; d < b->documents; d++) {
         while (b->sent_end[s] < b->doc_end[d]) s++;
         if (b->sent_end[s] != b->doc_end[d]) return 0;
     }
     return 1;
+}
+
+/* Without a maximum, which baseline x86-64 cannot vectorise: vocab_size is at
+ * most 2^24, so the top bit of (largest - id) | id is set if id is too large.
+ */
+static int ids_fit(const sb_block *b, uint32_t vocab_size)
+{
+    uint32_t bits = 0, largest = vocab_size - 1;
+    for (uint32_t t = 0; t < b->tokens; t++)
+        bits |= (largest - b->ids[t]) | b->ids[t];
+    return bits >> 31 == 0;
 }
 
 static sb_status check_block(const sb_shard_reader *r, uint64_t i,
@@ -322,14 +354,13 @@ static sb_status check_block(const sb_shard_reader *r, uint64_t i,
     sb_block_head head;
     memcpy(&head, v, sizeof head);
     unsigned long long number = i;
-    SB_REQUIRE(head.number == i && head.tokens == n->tokens &&
-                   head.sentences == n->sentences &&
-                   head.documents == n->documents && head.zero == 0 &&
-                   bytes == sb_shard_pad(sb_block_used(n->tokens, n->sentences,
-                                                       n->documents)),
-               SB_EFORMAT,
-               "shard '%s': block %llu is not what the summary says", r->path,
-               number);
+    SB_REQUIRE(
+        head.number == i && head.tokens == n->tokens &&
+            head.sentences == n->sentences && head.documents == n->documents &&
+            head.zero == 0 &&
+            bytes == sb_shard_pad(sb_block_used(*n), (size_t)r->page_bytes),
+        SB_EFORMAT, "shard '%s': block %llu is not what the summary says",
+        r->path, number);
     sb_block b;
     take_apart(v, n, &b);
     SB_REQUIRE(ends_rise(b.sent_end, b.sentences, b.tokens) &&
@@ -337,13 +368,9 @@ static sb_status check_block(const sb_shard_reader *r, uint64_t i,
                    documents_end_sentences(&b),
                SB_EFORMAT, "shard '%s': block %llu has ends out of order",
                r->path, number);
-    uint32_t top = 0;
-    for (uint32_t t = 0; t < b.tokens; t++)
-        top = b.ids[t] > top ? b.ids[t] : top;
-    SB_REQUIRE(top < r->summary->info.vocab_size, SB_EFORMAT,
-               "shard '%s': block %llu holds id %u of a vocabulary of %llu",
-               r->path, number, top,
-               (unsigned long long)r->summary->info.vocab_size);
+    SB_REQUIRE(ids_fit(&b, (uint32_t)r->summary->info.vocab_size), SB_EFORMAT,
+               "shard '%s': block %llu holds an id beyond its vocabulary",
+               r->path, number);
     return SB_OK;
 }
 

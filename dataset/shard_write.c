@@ -31,6 +31,7 @@ struct sb_shard_writer {
     MDB_env *env;
     MDB_txn *txn; /* NULL between transactions */
     MDB_dbi dbi;
+    size_t page;    /* bytes of one */
     size_t pending; /* bytes in txn */
     int broken;
     sb_shard_info info;
@@ -50,7 +51,7 @@ static int disk_full(const sb_shard_writer *w)
     if (__builtin_mul_overflow((uint64_t)v.f_bavail, (uint64_t)v.f_frsize,
                                &room))
         return 0;
-    return room < w->pending + SB_SHARD_VALUE_MIN;
+    return room < w->pending + (64 << 10);
 }
 
 static sb_status fail_lmdb(sb_shard_writer *w, int rc, const char *doing)
@@ -125,6 +126,9 @@ static sb_status open_env(sb_shard_writer *w, uint64_t map_bytes)
              mdb_env_open(w->env, w->tmp,
                           MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0666),
              "cannot create shard");
+    MDB_stat s;
+    LMDB_TRY(w, mdb_env_stat(w->env, &s), "cannot create shard");
+    w->page = s.ms_psize;
     SB_TRY(begin(w));
     LMDB_TRY(w, mdb_dbi_open(w->txn, NULL, 0, &w->dbi), "cannot create shard");
     return SB_OK;
@@ -193,37 +197,50 @@ static sb_status check_block(const sb_shard_writer *w, const sb_block *b)
     return SB_OK;
 }
 
-/* Room for a value of `bytes` bytes under key `number`, written in place. */
-static sb_status reserve(sb_shard_writer *w, uint64_t number, size_t bytes,
-                         unsigned char **value_out)
+/* A value under key `number` that is written in place: `used` bytes for the
+ * caller, then zeros. */
+typedef struct value {
+    unsigned char *at;
+    size_t bytes;
+} value;
+
+static sb_status reserve(sb_shard_writer *w, uint64_t number, size_t used,
+                         value *v_out)
 {
     unsigned char name[8];
     sb_shard_key(number, name);
-    MDB_val key = {sizeof name, name}, value = {bytes, NULL};
+    MDB_val key = {sizeof name, name}, v = {sb_shard_pad(used, w->page), NULL};
     SB_TRY(begin(w));
-    w->pending += bytes;
-    LMDB_TRY(w, mdb_put(w->txn, w->dbi, &key, &value, MDB_APPEND | MDB_RESERVE),
+    w->pending += v.mv_size;
+    LMDB_TRY(w, mdb_put(w->txn, w->dbi, &key, &v, MDB_APPEND | MDB_RESERVE),
              "cannot write shard");
-    *value_out = value.mv_data;
+    *v_out = (value){v.mv_data, v.mv_size};
+    memset(v_out->at + used, 0, v_out->bytes - used);
     return SB_OK;
 }
 
-static void fill_block(unsigned char *value, size_t bytes, const sb_block *b,
-                       uint64_t number)
+/* All kinds of value have their checksum at the same place. */
+static void checksum(const value *v)
+{
+    uint32_t crc =
+        sb_crc32c(0, v->at + SB_SHARD_CRC_AT, v->bytes - SB_SHARD_CRC_AT);
+    memcpy(v->at + SB_SHARD_CRC_AT - sizeof crc, &crc, sizeof crc);
+}
+
+static void fill_block(const value *v, const sb_block *b, uint64_t number)
 {
     sb_block_head head = {SB_BLOCK_MAGIC, 0, b->tokens, b->sentences,
                           b->documents,   0, number};
-    size_t at = sizeof head;
-    memcpy(value + at, b->ids, 4 * (size_t)b->tokens);
+    unsigned char *at = v->at;
+    memcpy(at, &head, sizeof head);
+    at += sizeof head;
+    memcpy(at, b->ids, 4 * (size_t)b->tokens);
     at += 4 * (size_t)b->tokens;
-    memcpy(value + at, b->sent_end, 4 * (size_t)b->sentences);
+    memcpy(at, b->sent_end, 4 * (size_t)b->sentences);
     at += 4 * (size_t)b->sentences;
-    memcpy(value + at, b->doc_end, 4 * (size_t)b->documents);
-    at += 4 * (size_t)b->documents;
-    memset(value + at, 0, bytes - at);
-    memcpy(value, &head, sizeof head);
-    head.crc = sb_crc32c(0, value + SB_SHARD_CRC_AT, bytes - SB_SHARD_CRC_AT);
-    memcpy(value, &head, sizeof head);
+    if (b->documents != b->sentences)
+        memcpy(at, b->doc_end, 4 * (size_t)b->documents);
+    checksum(v);
 }
 
 sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
@@ -237,13 +254,11 @@ sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
                "shard '%s' holds its %d blocks", w->tmp, SB_SHARD_BLOCKS_MAX);
     SB_TRY(sb_grow(&w->index, &w->index_cap, (size_t)w->info.blocks + 1,
                    sizeof *w->index, "block index"));
-    size_t bytes = sb_shard_pad(
-        sb_block_used(block->tokens, block->sentences, block->documents));
-    unsigned char *value;
-    SB_TRY(reserve(w, w->info.blocks, bytes, &value));
-    fill_block(value, bytes, block, w->info.blocks);
-    w->index[w->info.blocks++] =
-        (sb_block_index){block->tokens, block->sentences, block->documents};
+    sb_block_index n = {block->tokens, block->sentences, block->documents};
+    value v;
+    SB_TRY(reserve(w, w->info.blocks, sb_block_used(n), &v));
+    fill_block(&v, block, w->info.blocks);
+    w->index[w->info.blocks++] = n;
     w->info.tokens += block->tokens;
     w->info.sentences += block->sentences;
     w->info.documents += block->documents;
@@ -253,21 +268,40 @@ sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
 
 /* ---- seal ---------------------------------------------------------------- */
 
+static sb_status put_counts(sb_shard_writer *w)
+{
+    sb_counts_head head = {SB_COUNTS_MAGIC, 0, 0};
+    size_t used = sizeof head;
+    uint64_t next = 0;
+    for (uint64_t id = 0; id < w->info.vocab_size; id++) {
+        if (w->counts[id] == 0) continue;
+        used += sb_leb_bytes(id - next) + sb_leb_bytes(w->counts[id]);
+        next = id + 1;
+        head.pieces++;
+    }
+    value v;
+    SB_TRY(reserve(w, SB_COUNTS_KEY, used, &v));
+    memcpy(v.at, &head, sizeof head);
+    unsigned char *at = v.at + sizeof head;
+    next = 0;
+    for (uint64_t id = 0; id < w->info.vocab_size; id++) {
+        if (w->counts[id] == 0) continue;
+        at = sb_leb_put(sb_leb_put(at, id - next), w->counts[id]);
+        next = id + 1;
+    }
+    checksum(&v);
+    return SB_OK;
+}
+
 static sb_status put_summary(sb_shard_writer *w)
 {
-    size_t used = sb_summary_used(w->info.blocks, w->info.vocab_size);
-    size_t bytes = sb_shard_pad(used), at = sizeof(sb_summary_head);
-    unsigned char *value;
-    SB_TRY(reserve(w, SB_SUMMARY_KEY, bytes, &value));
+    value v;
+    SB_TRY(reserve(w, SB_SUMMARY_KEY, sb_summary_used(w->info.blocks), &v));
     sb_summary_head head = {SB_SUMMARY_MAGIC, 0, w->info};
-    memset(value, 0, bytes);
-    memcpy(value, &head, sizeof head);
-    if (w->info.blocks)
-        memcpy(value + at, w->index, (size_t)w->info.blocks * sizeof *w->index);
-    memcpy(value + sb_summary_counts_at(w->info.blocks), w->counts,
-           8 * (size_t)w->info.vocab_size);
-    head.crc = sb_crc32c(0, value + SB_SHARD_CRC_AT, bytes - SB_SHARD_CRC_AT);
-    memcpy(value, &head, sizeof head);
+    memcpy(v.at, &head, sizeof head);
+    memcpy(v.at + sizeof head, w->index,
+           (size_t)w->info.blocks * sizeof *w->index);
+    checksum(&v);
     return SB_OK;
 }
 
@@ -276,10 +310,9 @@ static sb_status put_summary(sb_shard_writer *w)
 static sb_status round_up(const sb_shard_writer *w)
 {
     MDB_envinfo info;
-    MDB_stat stat_;
-    if (mdb_env_info(w->env, &info) != 0 || mdb_env_stat(w->env, &stat_) != 0)
-        SB_FAIL(SB_EIO, "cannot look at shard '%s'", w->tmp);
-    uint64_t want = ((uint64_t)info.me_last_pgno + 1) * stat_.ms_psize, have;
+    SB_REQUIRE(mdb_env_info(w->env, &info) == 0, SB_EIO,
+               "cannot look at shard '%s'", w->tmp);
+    uint64_t want = ((uint64_t)info.me_last_pgno + 1) * w->page, have;
     SB_TRY(sb_file_size(w->tmp, &have));
     SB_REQUIRE(have >= want || truncate(w->tmp, (off_t)want) == 0, SB_EIO,
                "cannot extend '%s': %s", w->tmp, strerror(errno));
@@ -292,6 +325,7 @@ static sb_status seal(sb_shard_writer *w)
                w->tmp);
     SB_REQUIRE(w->info.blocks > 0, SB_EINVAL, "shard '%s' holds nothing",
                w->path);
+    SB_TRY(put_counts(w));
     SB_TRY(put_summary(w));
     SB_TRY(commit(w));
     SB_TRY(round_up(w));

@@ -17,6 +17,7 @@
 #include "dataset/corpus.h"
 #include "dataset/shard.h"
 #include "dataset/vocab.h"
+#include "trainer/metrics.h"
 #include "trainer/state.h"
 #include "trainer/word2vec/neighbours.h"
 #include "trainer/word2vec/w2v.h"
@@ -94,27 +95,43 @@ static void write_block(sb_shard_writer *w, uint64_t b)
     must(sb_shard_append(w, &block));
 }
 
-static void write_corpus(const char *name, uint64_t blocks)
+/* Blocks [first, last) as a shard of source `unit`. */
+static sb_shard_entry write_shard(const char *dir, uint32_t unit,
+                                  uint64_t first, uint64_t last)
+{
+    sb_shard_entry e = {.split = SB_TRAIN, .source = unit};
+    sb_shard_name(SB_TRAIN, unit, e.name);
+    char *file = sb_path_join(dir, e.name);
+    sb_shard_writer *w;
+    must(sb_shard_create(file, (uint64_t)1 << 26, V, sb_vocab_hash(vocab), &w));
+    for (uint64_t b = first; b < last; b++) write_block(w, b);
+    must(sb_shard_seal(w, &e.info));
+    must(sb_file_size(file, &e.bytes));
+    sb_free(file);
+    return e;
+}
+
+/* Two sources, a third of the blocks and the others, or one. */
+static void write_corpus(const char *name, uint64_t blocks, size_t sources,
+                         double first_weight, double second_weight)
 {
     char *dir = path(name);
     if (sb_comm_rank(comm) == 0) {
-        sb_shard_entry e = {.split = SB_TRAIN};
-        sb_shard_name(SB_TRAIN, 0, e.name);
+        static sb_source_entry source[2] = {{.spec = "a"}, {.spec = "b"}};
+        static sb_manifest m;
+        uint64_t cut = sources == 1 ? blocks : blocks / 3;
         must(sb_dir_make(dir));
-        char *file = sb_path_join(dir, e.name);
-        sb_shard_writer *w;
-        must(sb_shard_create(file, (uint64_t)1 << 26, V, sb_vocab_hash(vocab),
-                             &w));
-        for (uint64_t b = 0; b < blocks; b++) write_block(w, b);
-        must(sb_shard_seal(w, &e.info));
-        must(sb_file_size(file, &e.bytes));
-        sb_manifest m = {.vocab_size = V,
-                         .vocab_hash = sb_vocab_hash(vocab),
-                         .text_bytes = 1,
-                         .shard = &e,
-                         .shards = 1};
-        must(sb_manifest_write(dir, &m));
-        sb_free(file);
+        sb_shard_entry e[2] = {write_shard(dir, 0, 0, cut)};
+        if (sources == 2) e[1] = write_shard(dir, 1, cut, blocks);
+        source[0].weight = first_weight;
+        source[1].weight = second_weight;
+        m = (sb_manifest){.vocab_size = V,
+                          .vocab_hash = sb_vocab_hash(vocab),
+                          .source = source,
+                          .sources = sources,
+                          .shard = e,
+                          .shards = sources};
+        must(sb_corpus_seal(dir, &m));
     }
     sb_comm_barrier(comm);
     sb_free(dir);
@@ -281,7 +298,8 @@ static void cbow_and_threads_and_few_blocks_learn(sb_corpus *corpus)
     EXPECT(train("cbow", corpus, o) == SB_OK);
     EXPECT(loss_falls("cbow"));
 
-    write_corpus("few-corpus", FEW); /* with 3 ranks, one never has a block */
+    write_corpus("few-corpus", FEW, 1, 1,
+                 1); /* with 3 ranks, one never has a block */
     sb_corpus *few = open_corpus("few-corpus");
     o = plain();
     o.epochs = 1;
@@ -305,7 +323,7 @@ static void a_loss_that_is_not_finite_ends_the_run(sb_corpus *corpus)
 /* The last rank reads a copy with one byte turned over. */
 static void one_damaged_block_ends_the_run_everywhere(void)
 {
-    write_corpus("damaged", BLOCKS);
+    write_corpus("damaged", BLOCKS, 1, 1, 1);
     char name[32], *dir = path("damaged");
     sb_shard_name(SB_TRAIN, 0, name);
     char *file = sb_path_join(dir, name), *text;
@@ -314,7 +332,7 @@ static void one_damaged_block_ends_the_run_everywhere(void)
         must(sb_file_read(file, (size_t)1 << 28, &text, &bytes));
         /* From the back: the last blocks; all, so that one is met early. */
         for (size_t i = 0; i + 400 < bytes; i++)
-            if (memcmp(text + i, "SBK1", 4) == 0) text[i + 300] ^= 1;
+            if (memcmp(text + i, "SBK2", 4) == 0) text[i + 300] ^= 1;
         must(sb_file_write(file, text, bytes));
         sb_free(text);
     }
@@ -381,27 +399,56 @@ static void neighbours_of_a_given_checkpoint_are_known(void)
     sb_ckpt_close(k);
 }
 
+/* Two sources of weight 1 are one. Other weights draw more or fewer blocks,
+ * and the rate is at its end when the last of them is done. */
+static void weights_decide_how_often_a_block_is_drawn(sb_corpus *mixed,
+                                                      uint64_t h)
+{
+    sb_corpus *ones = open_corpus("ones");
+    EXPECT(train("ones-run", ones, plain()) == SB_OK);
+    EXPECT(hash("ones-run") == h);
+    sb_corpus_close(ones);
+    EXPECT(train("mixed-run", mixed, plain()) == SB_OK);
+    EXPECT(loss_falls("mixed-run"));
+    sb_ckpt *k = latest("mixed-run");
+    uint64_t third = BLOCKS / 3, rest = BLOCKS - third;
+    uint64_t places =
+        (uint64_t)(llround(0.3 * (double)third) + llround(1.5 * (double)rest));
+    EXPECT(sb_ckpt_get_meta(k)->cursor == 6 * places);
+    sb_ckpt_close(k);
+    char *dir = path("mixed-run");
+    double progress = 0;
+    EXPECT(sb_metrics_find(dir, "progress", 1, &progress) == SB_OK);
+    EXPECT(progress == 1);
+    sb_free(dir);
+    /* Another mix is another corpus. */
+    EXPECT(train("a", mixed, plain()) == SB_EINVAL);
+}
+
 /* Comes last: a request to stop stays. One rank is asked; every round ends
  * with a checkpoint, and the next call goes on from it. */
 static void stopping_and_going_on_gives_the_same_bits(sb_corpus *corpus,
+                                                      const char *name,
                                                       uint64_t h)
 {
     sb_stop_install();
     if (sb_comm_rank(comm) == sb_comm_size(comm) - 1) raise(SIGUSR1);
     int stops = 0;
     sb_status st;
-    while ((st = train("stop", corpus, plain())) == SB_ESTOP) stops++;
+    while ((st = train(name, corpus, plain())) == SB_ESTOP) stops++;
     EXPECT(st == SB_OK);
     EXPECT(stops > 6);
-    EXPECT(hash("stop") == h);
+    EXPECT(hash(name) == h);
 }
 
 static void all_tests(void)
 {
     make_vocab();
-    write_corpus("corpus", BLOCKS);
-    write_corpus("corpus-2", BLOCKS);
-    sb_corpus *corpus = open_corpus("corpus");
+    write_corpus("corpus", BLOCKS, 1, 1, 1);
+    write_corpus("corpus-2", BLOCKS, 1, 1, 1);
+    write_corpus("mixed", BLOCKS, 2, 0.3, 1.5);
+    write_corpus("ones", BLOCKS, 2, 1, 1);
+    sb_corpus *corpus = open_corpus("corpus"), *mixed = open_corpus("mixed");
     uint64_t h = two_runs_give_the_same_bits(corpus);
     synonyms_become_neighbours();
     other_options_do_not_go_on(corpus, h);
@@ -410,8 +457,12 @@ static void all_tests(void)
     a_loss_that_is_not_finite_ends_the_run(corpus);
     one_damaged_block_ends_the_run_everywhere();
     neighbours_of_a_given_checkpoint_are_known();
-    stopping_and_going_on_gives_the_same_bits(corpus, h);
+    weights_decide_how_often_a_block_is_drawn(mixed, h);
+    stopping_and_going_on_gives_the_same_bits(corpus, "stop", h);
+    stopping_and_going_on_gives_the_same_bits(mixed, "mixed-stop",
+                                              hash("mixed-run"));
     sb_corpus_close(corpus);
+    sb_corpus_close(mixed);
     sb_vocab_close(vocab);
 }
 

@@ -108,6 +108,36 @@ static void crc32c_gives_the_published_value(void **state)
     assert_int_equal(parts, 0xe3069283u);
 }
 
+static uint32_t crc_by_bits(const unsigned char *p, size_t n)
+{
+    uint32_t c = ~0u;
+    for (size_t i = 0; i < n; i++) {
+        c ^= p[i];
+        for (int k = 0; k < 8; k++) c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
+    }
+    return ~c;
+}
+
+/* Long ones are cut into stripes. */
+static void crc32c_of_any_length_is_that_of_the_definition(void **state)
+{
+    (void)state;
+    static unsigned char data[40000];
+    for (uint32_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 2654435761u >> 13);
+    static const size_t length[] = {0,    1,    7,     8,     2048,  6143,
+                                    6144, 6145, 12287, 12288, 18439, 39999};
+    for (size_t i = 0; i < sizeof length / sizeof *length; i++)
+        for (size_t at = 0; at < 2; at++) {
+            size_t n = length[i], cut = n / 3;
+            uint32_t c = crc_by_bits(data + at, n);
+            assert_int_equal(sb_crc32c(0, data + at, n), c);
+            assert_int_equal(sb_crc32c(sb_crc32c(0, data + at, cut),
+                                       data + at + cut, n - cut),
+                             c);
+        }
+}
+
 static void a_streamed_hash_is_the_hash_of_the_whole(void **state)
 {
     (void)state;
@@ -180,6 +210,7 @@ int main(void)
         cmocka_unit_test(normals_have_their_moments_and_names),
         cmocka_unit_test(dropout_keeps_its_share),
         cmocka_unit_test(crc32c_gives_the_published_value),
+        cmocka_unit_test(crc32c_of_any_length_is_that_of_the_definition),
         cmocka_unit_test(a_streamed_hash_is_the_hash_of_the_whole),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(a_file_is_written_whole_or_not_at_all),

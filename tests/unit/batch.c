@@ -243,6 +243,38 @@ static void heldout_samples_are_documents_in_order_for_any_seed(void **state)
     sb_corpus_close(held);
 }
 
+/* Documents 0 .. 3 PER - 1 are source 0, the others source 1. */
+static void an_epoch_follows_the_weights(void **state)
+{
+    (void)state;
+    enum { PLACES = (5 * PER + 1) / 2 };
+    char dir[96];
+    snprintf(dir, sizeof dir, "%s/weighted", made_dir);
+    assert_int_equal(sb_dir_make(dir), SB_OK);
+    made_weight[0] = 0;
+    made_weight[1] = 2.5;
+    assert_int_equal(made_corpus(dir, PER), SB_OK);
+    made_weight[0] = made_weight[1] = 1;
+    sb_corpus *c;
+    assert_int_equal(sb_corpus_open(dir, SB_TRAIN, &c), SB_OK);
+    sb_batch b = batch_of(PLACES);
+    for (uint64_t epoch = 0; epoch < 4; epoch++) {
+        assert_int_equal(
+            sb_batch_train(&b, c, &options, epoch * PLACES, PLACES), SB_OK);
+        int seen[DOCS] = {0};
+        for (size_t s = 0; s < PLACES; s++) {
+            uint32_t ids[LONGEST], n = plain(&b, s, ids);
+            seen[which(ids, n)]++;
+        }
+        for (int d = 0; d < DOCS; d++) {
+            if (made_length((uint64_t)d) == 1) continue; /* not unique */
+            assert_in_range(seen[d], d < 3 * PER ? 0 : 2, d < 3 * PER ? 0 : 3);
+        }
+    }
+    sb_batch_close(&b);
+    sb_corpus_close(c);
+}
+
 static void a_corpus_of_one_document_repeats_it(void **state)
 {
     (void)state;
@@ -250,16 +282,19 @@ static void a_corpus_of_one_document_repeats_it(void **state)
     snprintf(dir, sizeof dir, "%s/one", made_dir);
     assert_int_equal(sb_dir_make(dir), SB_OK);
     static sb_manifest m;
-    sb_shard_entry e = {"train-00000.mdb", SB_TRAIN, 0, {0}};
+    static sb_source_entry source = {.weight = 1};
+    sb_shard_entry e = {.name = "train-00000.mdb", .split = SB_TRAIN};
     char *path = sb_path_join(dir, e.name);
     assert_int_equal(made_shard(path, 3, 1, 1, &e.info), SB_OK); /* 1 token */
     assert_int_equal(sb_file_size(path, &e.bytes), SB_OK);
     sb_free(path);
     m = (sb_manifest){.vocab_size = MADE_VOCAB,
                       .vocab_hash = MADE_HASH,
+                      .source = &source,
+                      .sources = 1,
                       .shard = &e,
                       .shards = 1};
-    assert_int_equal(sb_manifest_write(dir, &m), SB_OK);
+    assert_int_equal(sb_corpus_seal(dir, &m), SB_OK);
     sb_corpus *one;
     assert_int_equal(sb_corpus_open(dir, SB_TRAIN, &one), SB_OK);
     sb_batch b = batch_of(64);
@@ -305,6 +340,7 @@ int main(void)
         cmocka_unit_test(special_tokens_are_never_masked),
         cmocka_unit_test(another_seed_gives_another_order_and_other_masks),
         cmocka_unit_test(heldout_samples_are_documents_in_order_for_any_seed),
+        cmocka_unit_test(an_epoch_follows_the_weights),
         cmocka_unit_test(a_corpus_of_one_document_repeats_it),
         cmocka_unit_test(options_that_do_not_fit_are_refused),
     };

@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <sys/stat.h>
+#include <math.h>
 
+#include "dataset/piece_counts.h"
 #include "tests/unit/made_corpus.h"
 
 enum { PER = 9 };
@@ -29,7 +30,11 @@ static void a_manifest_comes_back_as_written(void **state)
     assert_int_equal(m.vocab_size, MADE_VOCAB);
     assert_int_equal(m.vocab_hash, MADE_HASH);
     assert_true(m.input_identity == UINT64_MAX - 5);
-    assert_int_equal(m.text_bytes, 12345);
+    assert_int_equal(m.sources, 2);
+    assert_string_equal(m.source[1].spec, "made:1");
+    assert_true(m.source[1].weight == 1);
+    assert_int_equal(m.source[1].stats.documents, 4 * PER);
+    assert_int_equal(m.source[1].stats.text_bytes, 12345);
     assert_string_equal(m.config, "max_length = 64\n\"quoted\" \\ and more\n");
     assert_int_equal(m.shards, 3);
     assert_string_equal(m.shard[0].name, "train-00000.mdb");
@@ -37,7 +42,7 @@ static void a_manifest_comes_back_as_written(void **state)
     assert_string_equal(m.shard[2].name, "train-00004.mdb");
     assert_int_equal(m.shard[0].info.documents, 3 * PER);
     assert_int_equal(m.shard[0].info.vocab_hash, MADE_HASH);
-    sb_free(m.shard);
+    sb_manifest_free(&m);
 }
 
 static void a_folder_without_manifest_is_no_corpus(void **state)
@@ -101,7 +106,7 @@ static sb_status edited(const char *from, const char *to)
     assert_int_equal(sb_file_write(manifest, all, strlen(all)), SB_OK);
     static sb_manifest m;
     sb_status st = sb_manifest_read(made_dir, &m);
-    if (st == SB_OK) sb_free(m.shard);
+    if (st == SB_OK) sb_manifest_free(&m);
     sb_corpus *c;
     sb_status again = sb_corpus_open(made_dir, SB_TRAIN, &c);
     if (again == SB_OK) sb_corpus_close(c);
@@ -140,9 +145,9 @@ static void a_manifest_that_is_not_ours_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(edited("shardbert-corpus", "tar"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 1", "\"version\": 2"), SB_EVERSION);
-    assert_int_equal(edited("\"version\": 1", "\"version\": 1.0"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 1", "\"version\": 1, \"version\": 1"),
+    assert_int_equal(edited("\"version\": 2", "\"version\": 1"), SB_EVERSION);
+    assert_int_equal(edited("\"version\": 2", "\"version\": 2.0"), SB_EFORMAT);
+    assert_int_equal(edited("\"version\": 2", "\"version\": 2, \"version\": 2"),
                      SB_EFORMAT);
     assert_int_equal(edited("\"vocab_size\": 50", "\"vocab_size\": -1"),
                      SB_EFORMAT);
@@ -185,6 +190,109 @@ static void every_cut_manifest_is_refused(void **state)
     sb_free(text);
 }
 
+static void weights_count_pieces_and_draw_documents(void **state)
+{
+    (void)state;
+    sb_corpus *c;
+    assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_OK);
+    assert_int_equal(sb_corpus_sources(c), 2);
+    const sb_corpus_source *s = sb_corpus_source_at(c, 1);
+    assert_int_equal(s->first_document, 3 * PER);
+    assert_int_equal(s->documents, PER);
+    assert_int_equal(s->first_block, 3);
+    assert_int_equal(s->blocks, 1);
+    assert_int_equal(s->tokens, sb_corpus_block_tokens(c, 3));
+    assert_int_equal(sb_mix_places(sb_corpus_document_mix(c)), 4 * PER);
+    assert_int_equal(sb_mix_places(sb_corpus_block_mix(c)), 4);
+    uint64_t counts[2][MADE_VOCAB] = {{0}};
+    const uint32_t *ids;
+    uint32_t n;
+    for (uint64_t d = 0; d < 4 * PER; d++) {
+        assert_int_equal(sb_corpus_document(c, d, &ids, &n), SB_OK);
+        for (uint32_t t = 0; t < n; t++) counts[d >= 3 * PER][ids[t]]++;
+    }
+    sb_corpus_close(c);
+
+    made_weight[0] = 0.4;
+    made_weight[1] = 2.5;
+    assert_int_equal(made_corpus(made_dir, PER), SB_OK);
+    made_weight[0] = made_weight[1] = 1;
+    assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_OK);
+    assert_int_equal(sb_mix_places(sb_corpus_document_mix(c)), 11 + 23);
+    assert_int_equal(sb_mix_places(sb_corpus_block_mix(c)), 1 + 3);
+    for (int id = 0; id < MADE_VOCAB; id++)
+        assert_int_equal(sb_corpus_counts(c)[id],
+                         llround(0.4 * (double)counts[0][id]) +
+                             llround(2.5 * (double)counts[1][id]));
+    sb_corpus_close(c);
+    assert_int_equal(edited("\"weight\": 0.4", "\"weight\": 0"), SB_OK);
+    assert_int_equal(edited("\"weight\": 0.4", "\"weight\": 1e+30"), SB_ELIMIT);
+    assert_int_equal(sb_corpus_open(made_dir, SB_HELDOUT, &c), SB_OK);
+    assert_null(sb_corpus_counts(c));
+    assert_null(sb_corpus_block_mix(c));
+    sb_corpus_close(c);
+}
+
+static void damaged_counts_are_refused(void **state)
+{
+    (void)state;
+    char *path = sb_path_join(made_dir, "counts"), *was;
+    size_t bytes;
+    assert_int_equal(sb_file_read(path, 1 << 20, &was, &bytes), SB_OK);
+    assert_int_equal(bytes, 32 + 2 * MADE_VOCAB * 8);
+    sb_corpus *c;
+    for (size_t i = 0; i < bytes; i += i < 32 ? 1 : 7) {
+        was[i] ^= 4;
+        assert_int_equal(sb_file_write(path, was, bytes), SB_OK);
+        assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c),
+                         i == 3 ? SB_EVERSION : SB_EFORMAT);
+        was[i] ^= 4;
+    }
+    for (size_t n = 0; n < bytes; n += 100) {
+        assert_int_equal(sb_file_write(path, was, n), SB_OK);
+        assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_EFORMAT);
+    }
+    unlink(path);
+    assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_ENOENT);
+    sb_free(path);
+    sb_free(was);
+}
+
+static void counts_of_another_corpus_are_refused(void **state)
+{
+    (void)state;
+    uint64_t *counts;
+    sb_corpus *c;
+    static sb_manifest m;
+    assert_int_equal(sb_manifest_read(made_dir, &m), SB_OK);
+    assert_int_equal(sb_alloc(2 * MADE_VOCAB, 8, "counts", &counts), SB_OK);
+    counts[7] = m.shard[0].info.tokens;
+    counts[MADE_VOCAB] = m.shard[2].info.tokens;
+    assert_int_equal(sb_piece_counts_write(made_dir, &m, counts), SB_OK);
+    assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_OK);
+    assert_int_equal(sb_corpus_counts(c)[7], m.shard[0].info.tokens);
+    sb_corpus_close(c);
+    for (int i = -1; i < 2; i += 2) { /* one too few, one too many */
+        counts[9] = (uint64_t)i;
+        assert_int_equal(sb_piece_counts_write(made_dir, &m, counts), SB_OK);
+        assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_EFORMAT);
+    }
+    sb_free(counts);
+    sb_manifest_free(&m);
+}
+
+static void a_seal_looks_at_the_shards(void **state)
+{
+    (void)state;
+    static sb_manifest m;
+    assert_int_equal(sb_manifest_read(made_dir, &m), SB_OK);
+    m.shard[2].info.documents++;
+    assert_int_equal(sb_corpus_seal(made_dir, &m), SB_EFORMAT);
+    m.shard[2].info.documents--;
+    assert_int_equal(sb_corpus_seal(made_dir, &m), SB_OK);
+    sb_manifest_free(&m);
+}
+
 static void a_split_without_documents_is_said_to_be_empty(void **state)
 {
     (void)state;
@@ -200,7 +308,7 @@ static void a_split_without_documents_is_said_to_be_empty(void **state)
     strcpy(m.shard[0].name, "../x");
     m.shards = 1;
     assert_int_equal(sb_manifest_write(made_dir, &m), SB_EBUG);
-    sb_free(m.shard);
+    sb_manifest_free(&m);
 }
 
 static void a_failed_write_leaves_the_old_manifest(void **state)
@@ -208,15 +316,15 @@ static void a_failed_write_leaves_the_old_manifest(void **state)
     (void)state;
     static sb_manifest m;
     assert_int_equal(sb_manifest_read(made_dir, &m), SB_OK);
-    m.bad_documents = 3;
+    m.source[0].stats.bad = 3;
     setenv("SB_FAULT", "rename:1", 1);
     sb_status st = sb_manifest_write(made_dir, &m);
     unsetenv("SB_FAULT");
-    sb_free(m.shard);
+    sb_manifest_free(&m);
     assert_int_equal(st, SB_EIO);
     assert_int_equal(sb_manifest_read(made_dir, &m), SB_OK);
-    assert_int_equal(m.bad_documents, 0);
-    sb_free(m.shard);
+    assert_int_equal(m.source[0].stats.bad, 0);
+    sb_manifest_free(&m);
 }
 
 int main(void)
@@ -230,6 +338,10 @@ int main(void)
         T(a_manifest_that_is_not_ours_is_refused),
         T(a_manifest_that_does_not_fit_its_shards_is_refused),
         T(every_cut_manifest_is_refused),
+        T(weights_count_pieces_and_draw_documents),
+        T(damaged_counts_are_refused),
+        T(counts_of_another_corpus_are_refused),
+        T(a_seal_looks_at_the_shards),
         T(a_split_without_documents_is_said_to_be_empty),
         T(a_failed_write_leaves_the_old_manifest),
     };

@@ -77,8 +77,11 @@ static inline sb_status made_shard(const char *path, uint64_t first,
     return sb_shard_seal(w, info);
 }
 
-/* Two training shards (documents 0 .. 4 n - 1: n = `per` a block, 3 blocks and
- * 1 block) and a held-out one of documents 1000 .. 1000 + per - 1. */
+static double made_weight[2] = {1, 1};
+
+/* Two training shards (documents 0 .. 4 n - 1: n = `per` a block, 3 blocks of
+ * source 0 and 1 block of source 1) and a held-out one of documents 1000 ..
+ * 1000 + per - 1. */
 static inline sb_status made_corpus(const char *dir, uint32_t per)
 {
     static const struct {
@@ -87,13 +90,21 @@ static inline sb_status made_corpus(const char *dir, uint32_t per)
     } plan[] = {
         {SB_TRAIN, 0, 0, 3}, {SB_HELDOUT, 0, 0, 1}, {SB_TRAIN, 4, 3, 1}};
     static sb_manifest m;
+    static sb_source_entry source[2];
     sb_shard_entry entry[3];
     memset(&m, 0, sizeof m);
     memset(entry, 0, sizeof entry);
+    for (int i = 0; i < 2; i++) {
+        snprintf(source[i].spec, sizeof source[i].spec, "made:%d", i);
+        source[i].weight = made_weight[i];
+        source[i].stats = (sb_source_stats){
+            .documents = (uint64_t)(5 - i) * per, .text_bytes = 12345};
+    }
     for (int i = 0; i < 3; i++) {
         sb_shard_entry *e = &entry[i];
         sb_shard_name(plan[i].split, plan[i].unit, e->name);
         e->split = plan[i].split;
+        e->source = i == 2;
         char *path = sb_path_join(dir, e->name);
         uint64_t first =
             e->split == SB_HELDOUT ? 1000 : (uint64_t)plan[i].first * per;
@@ -104,11 +115,12 @@ static inline sb_status made_corpus(const char *dir, uint32_t per)
     m.vocab_size = MADE_VOCAB;
     m.vocab_hash = MADE_HASH;
     m.input_identity = UINT64_MAX - 5;
-    m.text_bytes = 12345;
     strcpy(m.config, "max_length = 64\n\"quoted\" \\ and more\n");
+    m.source = source;
+    m.sources = 2;
     m.shard = entry;
     m.shards = 3;
-    return sb_manifest_write(dir, &m);
+    return sb_corpus_seal(dir, &m);
 }
 
 #endif

@@ -41,8 +41,9 @@ static sb_status open_status(uint64_t bytes)
 static sb_status read_all(void)
 {
     sb_shard_reader *r;
+    uint64_t counts[MADE_VOCAB] = {0};
     SB_TRY(sb_shard_open(path, 0, &r));
-    sb_status st = SB_OK;
+    sb_status st = sb_shard_add_counts(r, counts);
     for (uint64_t i = 0; i < sb_shard_get_info(r)->blocks && st == SB_OK; i++) {
         sb_block b;
         st = sb_shard_read(r, i, &b);
@@ -80,7 +81,11 @@ static void a_sealed_shard_gives_back_its_blocks(void **state)
         }
         assert_int_equal(b.sent_end[b.sentences - 1], b.tokens);
     }
-    assert_memory_equal(sb_shard_counts(r), counts, sizeof counts);
+    uint64_t twice[MADE_VOCAB] = {0};
+    for (int k = 0; k < 2; k++)
+        assert_int_equal(sb_shard_add_counts(r, twice), SB_OK);
+    for (int id = 0; id < MADE_VOCAB; id++)
+        assert_int_equal(twice[id], 2 * counts[id]);
     sb_block b;
     assert_int_equal(sb_shard_read(r, 5, &b), SB_EINVAL);
     sb_shard_close(r);
@@ -109,6 +114,74 @@ static void a_large_block_and_many_transactions_come_back(void **state)
     }
     sb_shard_close(r);
     sb_free(ids);
+}
+
+/* Where every sentence is a document, the ends are stored once. */
+static void equal_ends_come_back_as_one_array(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    static uint32_t ids[N], end[N];
+    for (uint32_t i = 0; i < N; i++) end[i] = i + 1;
+    uint64_t bytes[2];
+    for (int two = 0; two < 2; two++) { /* the last document: 1, 2 sentences */
+        sb_shard_writer *w;
+        sb_shard_info info;
+        uint32_t documents = N - (uint32_t)two;
+        uint32_t doc_end[N];
+        memcpy(doc_end, end, sizeof doc_end);
+        doc_end[documents - 1] = N;
+        sb_block b = {ids, end, doc_end, N, N, documents};
+        assert_int_equal(sb_shard_create(path, MADE_MAP, MADE_VOCAB, 1, &w),
+                         SB_OK);
+        assert_int_equal(sb_shard_append(w, &b), SB_OK);
+        assert_int_equal(sb_shard_seal(w, &info), SB_OK);
+        assert_int_equal(sb_file_size(path, &bytes[two]), SB_OK);
+        sb_shard_reader *r = open_ok();
+        assert_int_equal(sb_shard_read(r, 0, &b), SB_OK);
+        assert_int_equal(b.doc_end == b.sent_end, !two);
+        assert_int_equal(b.documents, documents);
+        assert_memory_equal(b.sent_end, end, sizeof end);
+        assert_memory_equal(b.doc_end, doc_end, documents * sizeof *doc_end);
+        sb_shard_close(r);
+    }
+    assert_true(bytes[0] + 2 * N < bytes[1]);
+}
+
+/* Beside a page for each value there are a handful of LMDB's own. */
+static void a_shard_is_hardly_larger_than_its_ids(void **state)
+{
+    (void)state;
+    enum { N = 1 << 16, BLOCKS = 64, V = 250000 };
+    uint32_t *ids, end = N;
+    assert_int_equal(sb_alloc(N, sizeof *ids, "ids", &ids), SB_OK);
+    sb_shard_writer *w;
+    assert_int_equal(sb_shard_create(path, 1 << 30, V, 1, &w), SB_OK);
+    uint64_t *counts, *sum, bytes;
+    assert_int_equal(sb_alloc(V, sizeof *counts, "counts", &counts), SB_OK);
+    assert_int_equal(sb_alloc(V, sizeof *sum, "counts", &sum), SB_OK);
+    for (uint64_t k = 0, i = 0; k < BLOCKS; k++) {
+        for (uint32_t t = 0; t < N; t++, i++) { /* most ids are small */
+            ids[t] = (uint32_t)(i * 2654435761u % V % (1 + i % 997 * 251));
+            counts[ids[t]]++;
+        }
+        sb_block b = {ids, &end, &end, N, 1, 1};
+        assert_int_equal(sb_shard_append(w, &b), SB_OK);
+    }
+    sb_shard_info info;
+    assert_int_equal(sb_shard_seal(w, &info), SB_OK);
+    assert_int_equal(sb_file_size(path, &bytes), SB_OK);
+    sb_shard_reader *r = open_ok();
+    assert_int_equal(sb_shard_add_counts(r, sum), SB_OK);
+    assert_memory_equal(sum, counts, V * sizeof *sum);
+    uint64_t pieces = 0;
+    for (uint32_t i = 0; i < V; i++) pieces += counts[i] > 0;
+    assert_true(pieces > V / 2);
+    assert_true(bytes < 4ull * N * BLOCKS + 3 * pieces + 4096 * (BLOCKS + 40));
+    sb_shard_close(r);
+    sb_free(ids);
+    sb_free(counts);
+    sb_free(sum);
 }
 
 static void a_bad_block_is_refused(void **state)
@@ -148,7 +221,7 @@ static void a_full_map_says_what_to_do_and_leaves_nothing(void **state)
     sb_shard_writer *w;
     assert_int_equal(sb_shard_create(path, 1 << 20, MADE_VOCAB, 1, &w), SB_OK);
     sb_status st = SB_OK;
-    for (int i = 0; i < 40 && st == SB_OK; i++) st = made_append(w, 0, 40);
+    for (int i = 0; i < 400 && st == SB_OK; i++) st = made_append(w, 0, 40);
     assert_int_equal(st, SB_ELIMIT);
     assert_true(sb_error_last()->hint[0]);
     sb_shard_info info;
@@ -219,18 +292,24 @@ static void flip(uint64_t at, unsigned char bits)
     close(fd);
 }
 
-/* Where the values lie: [first, last) byte of each block and the summary. */
+/* Where the values lie: [first, last) byte of each. LMDB says before the
+ * magic on how many pages. */
 static size_t find_values(uint64_t at[][2], size_t room, uint64_t bytes)
 {
     size_t n = 0;
     int fd = open(path, O_RDONLY);
     for (uint64_t p = 0; p < bytes; p += 4096) {
-        char magic[4];
-        assert_int_equal(pread(fd, magic, 4, (off_t)p + 16), 4);
-        if (memcmp(magic, "SBK1", 4) && memcmp(magic, "SBS1", 4)) continue;
+        struct {
+            uint32_t pages;
+            char magic[4];
+        } head;
+        assert_int_equal(pread(fd, &head, sizeof head, (off_t)p + 12), 8);
+        if (memcmp(head.magic, "SBK2", 4) && memcmp(head.magic, "SBC2", 4) &&
+            memcmp(head.magic, "SBS2", 4))
+            continue;
         assert_true(n < room);
         at[n][0] = p + 16;
-        at[n++][1] = p + 16 + (64 << 10);
+        at[n++][1] = p + (uint64_t)head.pages * 4096;
     }
     close(fd);
     return n;
@@ -245,7 +324,7 @@ static void a_flipped_bit_in_any_value_is_found(void **state)
     assert_int_equal(sb_file_size(path, &bytes), SB_OK);
     chmod(path, 0644);
     size_t n = find_values(at, 8, bytes);
-    assert_int_equal(n, 4);
+    assert_int_equal(n, 5);
     for (size_t k = 0; k < n; k++)
         for (uint64_t p = at[k][0]; p < at[k][1];
              p += p < at[k][0] + 64 ? 1 : 997) {
@@ -332,6 +411,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, made_dir_down)
         T(a_sealed_shard_gives_back_its_blocks),
         T(a_large_block_and_many_transactions_come_back),
+        T(equal_ends_come_back_as_one_array),
+        T(a_shard_is_hardly_larger_than_its_ids),
         T(a_bad_block_is_refused),
         T(a_full_map_says_what_to_do_and_leaves_nothing),
         T(an_unsealed_shard_is_not_there_and_is_replaced),

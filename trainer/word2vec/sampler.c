@@ -8,11 +8,11 @@
 
 #include "comm/base/mem.h"
 
-sb_fast_rng sb_fast_rng_start(sb_rng_key key, uint32_t epoch, uint64_t block)
+sb_fast_rng sb_fast_rng_start(sb_rng_key key, uint32_t epoch, uint64_t number)
 {
     sb_fast_rng g;
     for (uint32_t i = 0; i < 2; i++) {
-        sb_rng4 r = sb_rng_at(key, block, epoch, i);
+        sb_rng4 r = sb_rng_at(key, number, epoch, i);
         g.s[2 * i] = (uint64_t)r.v[0] << 32 | r.v[1];
         g.s[2 * i + 1] = (uint64_t)r.v[2] << 32 | r.v[3];
     }

@@ -7,7 +7,8 @@
  * A piece is usable if it occurs and is not a special token.
  *
  * The draws of a block come from a small fast generator whose start is a
- * Philox value named by (seed, epoch, block): they depend on nothing else.
+ * Philox value named by (seed, epoch, number), the block's sb_mix_number: they
+ * depend on nothing else.
  *
  * Local. Knows nothing of tables or ranks.
  */
@@ -26,7 +27,7 @@ typedef struct sb_fast_rng {
     uint64_t s[4];
 } sb_fast_rng;
 
-sb_fast_rng sb_fast_rng_start(sb_rng_key key, uint32_t epoch, uint64_t block);
+sb_fast_rng sb_fast_rng_start(sb_rng_key key, uint32_t epoch, uint64_t number);
 
 static inline uint64_t sb_fast_rng_next(sb_fast_rng *g)
 {

@@ -10,9 +10,10 @@
  * Invariants: between rounds all tables are equal; the cursor says everything
  * else (which blocks, how many words, which learning rate), and all ranks
  * know it without asking. The block at position g of the run is
- * permute(g / blocks, g mod blocks): it does not depend on the number of
- * ranks. A failure of one rank is made common between vote and combine, so no
- * rank is left in a collective.
+ * at place g mod n of epoch g / n, n = places of the corpus's mix of blocks
+ * (dataset/mix.h): it does not depend on the number of ranks. A failure of
+ * one rank is made common between vote and combine, so no rank is left in a
+ * collective.
  */
 #include "trainer/word2vec/w2v.h"
 
@@ -54,6 +55,9 @@ typedef struct run {
     sb_w2v_rate rate;
     sb_metrics *metrics;
     sb_progress progress;
+    const sb_mix *mix;      /* of blocks */
+    sb_rng_key order;       /* shuffles it */
+    uint32_t *block_tokens; /* [blocks of the corpus] */
     uint64_t blocks, total; /* of an epoch, of the run */
     uint64_t cursor;        /* blocks done */
     uint64_t words;         /* words of the blocks done */
@@ -106,7 +110,20 @@ static sb_status check_corpus(const run *r, const sb_vocab *vocab)
                 sb_vocab_hash(vocab));
         return sb_hint("run `shardbert ingest` again with this vocabulary");
     }
-    SB_REQUIRE(r->blocks > 0, SB_EINVAL, "the corpus holds no block");
+    return SB_OK;
+}
+
+/* Exact, so that the rate ends at min_alpha whatever the weights. */
+static sb_status count_words(run *r)
+{
+    uint64_t n = sb_corpus_blocks(r->corpus);
+    SB_TRY(sb_alloc((size_t)n, sizeof *r->block_tokens, "block list",
+                    &r->block_tokens));
+    for (uint64_t i = 0; i < n; i++)
+        r->block_tokens[i] = sb_corpus_block_tokens(r->corpus, i);
+    r->rate = (sb_w2v_rate){
+        r->o->alpha, r->o->min_alpha,
+        sb_mix_sum(r->mix, r->order, r->o->epochs, r->block_tokens)};
     return SB_OK;
 }
 
@@ -127,7 +144,7 @@ static sb_status prepare(run *r, const sb_vocab *vocab)
         return sb_hint("lower --negative, or train on more text");
     }
     if (sb_comm_rank(r->c) == 0) SB_TRY(sb_dir_make(o->dir));
-    return SB_OK;
+    return count_words(r);
 }
 
 static void say_sizes(const run *r, uint32_t V)
@@ -139,8 +156,9 @@ static void say_sizes(const run *r, uint32_t V)
     sb_log(SB_LOG_INFO,
            "word2vec: %s, %" PRIu64 " words, %" PRIu64 " blocks, %u epochs; "
            "%d ranks x %d threads; %s of memory per rank",
-           o->cbow ? "CBOW" : "skip-gram", sb_corpus_tokens(r->corpus),
-           r->blocks, o->epochs, sb_comm_size(r->c), o->threads,
+           o->cbow ? "CBOW" : "skip-gram",
+           sb_mix_sum(r->mix, r->order, 1, r->block_tokens), r->blocks,
+           o->epochs, sb_comm_size(r->c), o->threads,
            sb_bytes_text(sb_replica_bytes(r->c, V, o->dim)));
     sb_log(SB_LOG_INFO,
            "word2vec: %u of %u pieces take part; %" PRIu64
@@ -152,15 +170,14 @@ static void say_sizes(const run *r, uint32_t V)
 
 static uint64_t block_at(const run *r, uint64_t g)
 {
-    sb_rng_key key = sb_rng_key_make(r->o->seed, SB_RNG_WORD2VEC_ORDER);
-    return sb_rng_permute(key, g / r->blocks, g % r->blocks, r->blocks);
+    return sb_mix_item(r->mix, r->order, g / r->blocks, g % r->blocks);
 }
 
 static uint64_t words_before(const run *r, uint64_t g)
 {
-    uint64_t n = g / r->blocks * sb_corpus_tokens(r->corpus);
+    uint64_t n = sb_mix_sum(r->mix, r->order, g / r->blocks, r->block_tokens);
     for (uint64_t i = g - g % r->blocks; i < g; i++)
-        n += sb_corpus_block_tokens(r->corpus, block_at(r, i));
+        n += r->block_tokens[block_at(r, i)];
     return n;
 }
 
@@ -168,10 +185,8 @@ static sb_status open_memory(run *r, uint32_t V)
 {
     const sb_w2v_options *o = r->o;
     uint32_t longest = 0;
-    for (uint64_t i = 0; i < r->blocks; i++) {
-        uint32_t n = sb_corpus_block_tokens(r->corpus, i);
-        if (n > longest) longest = n;
-    }
+    for (uint64_t i = 0; i < sb_corpus_blocks(r->corpus); i++)
+        if (r->block_tokens[i] > longest) longest = r->block_tokens[i];
     SB_TRY(sb_replica_open(r->c, V, o->dim, &r->replica));
     SB_TRY(sb_alloc(2 * (size_t)V, sizeof *r->updates, "expected updates",
                     &r->updates));
@@ -201,8 +216,6 @@ static sb_status open_state(run *r, sb_ckpt *k, uint32_t V)
         sb_replica_init(r->replica, r->o->seed);
     sb_replica_begin(r->replica);
     r->words = r->words_start = words_before(r, r->cursor);
-    r->rate = (sb_w2v_rate){r->o->alpha, r->o->min_alpha,
-                            sb_corpus_tokens(r->corpus) * r->o->epochs};
     return sb_metrics_open(r->c, r->o->dir, r->cursor, &r->metrics);
 }
 
@@ -214,6 +227,7 @@ static sb_status close_state(run *r)
     sb_pool_close(r->pool);
     sb_replica_close(r->replica);
     sb_free(r->updates);
+    sb_free(r->block_tokens);
     sb_sampler_close(&r->sampler);
     return sb_metrics_close(r->metrics);
 }
@@ -236,13 +250,16 @@ static sb_status train_blocks(run *r, uint64_t last, uint64_t *words_out)
     uint64_t mine = first >= n ? 0 : n - first < threads ? n - first : threads;
     sb_rng_key key = sb_rng_key_make(r->o->seed, SB_RNG_WORD2VEC);
     for (uint64_t i = 0; i < n; i++)
-        words += sb_corpus_block_tokens(r->corpus, block_at(r, r->cursor + i));
+        words += r->block_tokens[block_at(r, r->cursor + i)];
     *words_out = words;
     for (uint64_t k = 0; k < mine; k++) {
         sb_w2v_task *t = &r->task[k];
-        uint64_t g = r->cursor + first + k, block = block_at(r, g);
-        SB_TRY(sb_corpus_block(r->corpus, block, &t->block));
-        t->rng = sb_fast_rng_start(key, (uint32_t)(g / r->blocks), block);
+        uint64_t g = r->cursor + first + k, epoch = g / r->blocks;
+        SB_TRY(sb_corpus_block(r->corpus, block_at(r, g), &t->block));
+        /* Not the block's number: an epoch may have it twice. */
+        t->rng = sb_fast_rng_start(
+            key, (uint32_t)epoch,
+            sb_mix_number(r->mix, r->order, epoch, g % r->blocks));
         t->words_first = r->words;
         t->words_last = r->words + words;
         t->workers = (uint32_t)n;
@@ -419,7 +436,9 @@ sb_status sb_w2v_train(sb_comm *c, sb_corpus *corpus, const sb_vocab *vocab,
                        const sb_w2v_options *o)
 {
     run r = {.c = c, .corpus = corpus, .o = o};
-    r.blocks = sb_corpus_blocks(corpus);
+    r.mix = sb_corpus_block_mix(corpus);
+    r.order = sb_rng_key_make(o->seed, SB_RNG_WORD2VEC_ORDER);
+    r.blocks = sb_mix_places(r.mix);
     sb_ckpt *k = NULL;
     sb_status st = train(&r, vocab, &k);
     sb_ckpt_close(k);
