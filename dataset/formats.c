@@ -189,6 +189,11 @@ static void unescape(sb_buffer *b)
     b->n = to;
 }
 
+static int is_doc(const sb_line *l)
+{
+    return begins(l, "<doc ") || begins(l, "<doc>");
+}
+
 /* WikiExtractor's output: <doc id=... title="...">, the title, an empty line,
  * paragraphs, </doc>. */
 sb_status sb_next_article(sb_reader *r, sb_record *record_out, int *more_out)
@@ -196,12 +201,12 @@ sb_status sb_next_article(sb_reader *r, sb_record *record_out, int *more_out)
     sb_line l = r->ahead;
     *more_out = 1;
     if (!r->has_ahead) SB_TRY(next_ink(r, &l, more_out));
-    while (*more_out && r->inside && !begins(&l, "<doc "))
+    while (*more_out && r->inside && !is_doc(&l))
         SB_TRY(next_ink(r, &l, more_out));
     r->has_ahead = r->inside = 0;
     if (!*more_out) return SB_OK;
     uint64_t offset = l.offset;
-    if (!begins(&l, "<doc ")) {
+    if (!is_doc(&l)) {
         *record_out = bad(offset, "outside of <doc>");
         return SB_OK;
     }
@@ -211,7 +216,7 @@ sb_status sb_next_article(sb_reader *r, sb_record *record_out, int *more_out)
     for (;; lines++) {
         do SB_TRY(sb_lines_next(r->lines, &l, &more));
         while (more && is_blank(&l));
-        r->has_ahead = more && begins(&l, "<doc ");
+        r->has_ahead = more && is_doc(&l);
         if (!more || r->has_ahead || begins(&l, "</doc>")) break;
         SB_TRY(keep(r, &l));
     }

@@ -65,4 +65,7 @@ SB_MUST_USE sb_status sb_manifest_write(const char *dir, const sb_manifest *m);
 SB_MUST_USE sb_status sb_manifest_read(const char *dir, sb_manifest *m_out);
 void sb_manifest_free(sb_manifest *m); /* zeroed is fine */
 
+/* Is there a shard of this name? */
+int sb_manifest_names(const sb_manifest *m, const char *name);
+
 #endif

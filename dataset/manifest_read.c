@@ -216,6 +216,13 @@ sb_status sb_manifest_read(const char *dir, sb_manifest *m_out)
     return st;
 }
 
+int sb_manifest_names(const sb_manifest *m, const char *name)
+{
+    for (size_t i = 0; i < m->shards; i++)
+        if (strcmp(m->shard[i].name, name) == 0) return 1;
+    return 0;
+}
+
 void sb_manifest_free(sb_manifest *m)
 {
     sb_free(m->source);

@@ -154,11 +154,12 @@ static sb_status begin_range(sb_reader *r, int fd, char *head, size_t *n_out)
     size_t n = r->size < SB_READER_HEAD ? (size_t)r->size : SB_READER_HEAD;
     SB_TRY(read_at(r, fd, 0, head, n));
     *n_out = n;
-    SB_TRY(sb_stream_open(r->path, r->first - 1, r->size, r->o->max_ratio,
-                          &r->stream));
-    SB_TRY(sb_lines_open(r->stream, r->first - 1, &r->lines));
-    SB_TRY(sb_lines_next(r->lines, &l, &more)); /* holds byte first - 1 */
     uint64_t base = has_bom(head, n) ? BOM_BYTES : 0;
+    uint64_t from = r->first <= base ? 0 : r->first - 1;
+    SB_TRY(sb_stream_open(r->path, from, r->size, r->o->max_ratio, &r->stream));
+    SB_TRY(sb_lines_open(r->stream, from, &r->lines));
+    if (from == 0) return SB_OK; /* the first line begins behind the mark */
+    SB_TRY(sb_lines_next(r->lines, &l, &more)); /* holds byte first - 1 */
     if (more && l.next > base)
         SB_TRY(is_blank_before(r, fd, base, l.next - 1, &blank));
     r->inside = !blank;

@@ -151,7 +151,7 @@ static sb_status add_glob(sb_sources *s, const char *pattern, uint32_t source)
 static sb_status add_spec(sb_sources *s, const char *text)
 {
     sb_source_spec *spec = &s->spec[s->n_specs];
-    size_t from, end;
+    size_t from = 0, end = 0;
     SB_TRY(read_kind(text, &spec->kind, &from));
     SB_TRY(read_weight(text, from, &spec->weight, &end));
     if (spec->kind == SB_KIND_TSV && s->options.column == 0)

@@ -23,6 +23,7 @@
 #include "comm/queue.h"
 #include "dataset/corpus.h"
 #include "dataset/ingest.h"
+#include "dataset/piece_counts.h"
 #include "dataset/text.h"
 #include "launch/common.h"
 #include "launch/crew.h"
@@ -253,7 +254,7 @@ static sb_status finish(job *j)
             SB_GOTO(st, list_shard(j, (sb_split)k, i, &cap, counts), out);
     SB_GOTO(
         st,
-        sb_piece_counts_write(j->dir, V, j->m.vocab_hash, j->m.sources, counts),
+        sb_piece_counts_write(j->dir, &j->m, counts),
         out);
     SB_GOTO(st, sb_manifest_write(j->dir, &j->m), out);
     st = sweep(j->dir, &j->m);

@@ -16,63 +16,58 @@
 #include "dataset/text.h"
 #include "dataset/wordpiece_train.h"
 #include "launch/common.h"
+#include "launch/crew.h"
 
 typedef struct job {
     sb_app *app;
     sb_sources *sources;
     sb_words *words;
-    sb_bad bad;
-    uint64_t documents, bytes, mine;
+    sb_tally *tally; /* [sources] */
+    sb_crew crew;
     sb_buffer text;
     sb_progress progress;
 } job;
 
-static sb_status count_unit(job *j, size_t unit)
+static sb_status count_unit(void *arg, size_t unit)
 {
+    job *j = arg;
+    sb_tally *tally = &j->tally[sb_sources_unit(j->sources, unit).source];
+    uint64_t text_bytes = 0, documents = 0;
     sb_source *s;
     sb_document d;
     int more = 1;
     SB_TRY(sb_source_open(j->sources, unit, &s));
-    uint64_t before = j->bytes;
     sb_status st = SB_OK;
     while (st == SB_OK) {
-        SB_GOTO(st, sb_source_next(s, &d, &j->bad, &more), out);
+        SB_GOTO(st, sb_source_next(s, &d, tally, &more), out);
         if (!more) break;
-        if (sb_stop_asked()) {
+        SB_GOTO(st, sb_normalise(d.text, d.bytes, &j->text), out);
+        SB_GOTO(st, sb_words_count(j->words, j->text.data, j->text.n), out);
+        sb_crew_report(&j->crew, sb_source_done(s), text_bytes += d.bytes,
+                       ++documents);
+        if (sb_stop_asked())
             st = sb_fail(SB_ESTOP, __FILE__, __LINE__,
                          "asked to stop: the same command counts anew");
-            goto out;
-        }
-        j->documents++;
-        SB_GOTO(st, sb_normalise(d.text, d.bytes, &j->text), out);
-        st = sb_words_count(j->words, j->text.data, j->text.n);
-        j->bytes = before + sb_source_done(s);
-        sb_progress_show(&j->progress, (double)j->bytes / (double)(j->mine + 1),
-                         "counting words, %" PRIu64 " distinct",
-                         sb_words_distinct(j->words));
     }
 out:
-    j->bytes = before + sb_source_done(s);
     sb_source_close(s);
     return st;
 }
 
 static sb_status count_units(job *j)
 {
-    size_t n = sb_sources_units(j->sources);
-    int *owner, me = sb_comm_rank(j->app->comm);
-    SB_TRY(sb_alloc(n, sizeof *owner, "units", &owner));
-    sb_status st;
-    SB_GOTO(st, sb_sources_deal(j->sources, sb_comm_size(j->app->comm), owner),
-            out);
-    for (size_t i = 0; i < n; i++) {
-        sb_unit u = sb_sources_unit(j->sources, i);
-        if (owner[i] == me) j->mine += u.last - u.first;
-    }
-    for (size_t i = 0; i < n && st == SB_OK; i++)
-        if (owner[i] == me) st = count_unit(j, i);
-out:
-    sb_free(owner);
+    sb_comm *c = j->app->comm;
+    size_t n = sb_sources_units(j->sources), *order;
+    sb_status st = sb_alloc(n, sizeof *order, "units", &order);
+    if (st == SB_OK)
+        st = sb_alloc(sb_sources_count(j->sources), sizeof *j->tally, "sources",
+                      &j->tally);
+    if (st == SB_OK) st = sb_sources_order(j->sources, order);
+    st = sb_agree(c, st);
+    sb_crew_open(&j->crew, c, j->sources);
+    if (st == SB_OK)
+        st = sb_crew_work(&j->crew, "counting", order, n, count_unit, j);
+    sb_free(order);
     return st;
 }
 
@@ -151,9 +146,8 @@ static sb_status work(job *j, const char *dir, const char *made_from)
 {
     sb_comm *c = j->app->comm;
     SB_TRY(sb_agree(c, sb_words_open(&j->words)));
-    sb_progress_begin(&j->progress, "vocab", 0);
-    SB_TRY(sb_agree(c, count_units(j)));
-    SB_TRY(sb_app_check_bad(j->app, j->documents, &j->bad));
+    SB_TRY(count_units(j));
+    SB_TRY(sb_app_check_bad(j->app, j->sources, j->tally));
     SB_TRY(gather_words(j));
     return sb_agree(c, sb_comm_rank(c) == 0 ? train(j, dir, made_from) : SB_OK);
 }
@@ -163,12 +157,10 @@ static char *made_from(const job *j)
 {
     const sb_config *c = j->app->config;
     return sb_format(
-        "input = %016" PRIx64
-        "\ndocuments = %s\nvocab-size = %s\nalphabet-limit = %s\n"
+        "input = %016" PRIx64 "\nvocab-size = %s\nalphabet-limit = %s\n"
         "min-count = %s\n",
-        sb_sources_identity(j->sources), sb_config_text(c, "documents"),
-        sb_config_text(c, "vocab-size"), sb_config_text(c, "alphabet-limit"),
-        sb_config_text(c, "min-count"));
+        sb_sources_identity(j->sources), sb_config_text(c, "vocab-size"),
+        sb_config_text(c, "alphabet-limit"), sb_config_text(c, "min-count"));
 }
 
 static sb_status prepare(job *j, const char *dir, const char *record,
@@ -207,6 +199,7 @@ out:
     sb_words_close(j.words);
     sb_sources_close(j.sources);
     free(j.text.data);
+    sb_free(j.tally);
     char *owned[] = {used, dir, record, from};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);

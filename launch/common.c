@@ -271,6 +271,11 @@ sb_status sb_app_check_bad(const sb_app *a, const sb_sources *s,
     return sb_hint("look at the files that --source names");
 }
 
+uint64_t sb_app_memory(const sb_app *a)
+{
+    return (uint64_t)sb_config_int(a->config, "memory");
+}
+
 void sb_app_utf8(char *to, size_t room, const char *text)
 {
     if (to != text) snprintf(to, room, "%s", text);

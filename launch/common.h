@@ -59,6 +59,9 @@ SB_MUST_USE sb_status sb_app_sources(const sb_app *a, sb_sources **out);
 SB_MUST_USE sb_status sb_app_check_bad(const sb_app *a, const sb_sources *s,
                                        sb_tally *tally);
 
+/* Bytes of memory that a rank may take (--memory). */
+uint64_t sb_app_memory(const sb_app *a);
+
 /* Copy, as far as there is room; bytes that are not UTF-8 become '?': JSON
  * cannot hold the others that file names may have. `to` may be `text`. */
 void sb_app_utf8(char *to, size_t room, const char *text);

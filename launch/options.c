@@ -66,6 +66,7 @@ const sb_option sb_options[] = {
     REAL("max-ratio", VOCAB | INGEST, "200", 1, 1e9,
          "a file that unpacks to more than 1 GiB and more times its size than "
          "this is a bomb"),
+    INT("memory", VOCAB | INGEST, "4294967296", 64 << 20, BIG, "x"),
     BOOL("drop-duplicates", INGEST, "false",
          "leave out documents that equal an earlier one (read twice for it)"),
     INT("vocab-size", VOCAB, "256000", 6, 16e6, "pieces of the vocabulary"),
