@@ -158,7 +158,7 @@ static sb_status begin_range(sb_reader *r, int fd, char *head, size_t *n_out)
     uint64_t from = r->first <= base ? 0 : r->first - 1;
     SB_TRY(sb_stream_open(r->path, from, r->size, r->o->max_ratio, &r->stream));
     SB_TRY(sb_lines_open(r->stream, from, &r->lines));
-    if (from == 0) return SB_OK; /* the first line begins behind the mark */
+    if (r->first <= base) return SB_OK;         /* inside of the mark */
     SB_TRY(sb_lines_next(r->lines, &l, &more)); /* holds byte first - 1 */
     if (more && l.next > base)
         SB_TRY(is_blank_before(r, fd, base, l.next - 1, &blank));
