@@ -193,36 +193,6 @@ void sb_corpus_close(sb_corpus *c)
     sb_free(c);
 }
 
-/* ---- seal ---------------------------------------------------------------- */
-
-static sb_status add_counts(const char *dir, const sb_shard_entry *e,
-                            uint64_t *counts)
-{
-    sb_shard_reader *r;
-    SB_TRY(open_shard(dir, e, &r));
-    sb_status st = sb_shard_add_counts(r, counts);
-    sb_shard_close(r);
-    return st;
-}
-
-sb_status sb_corpus_seal(const char *dir, const sb_manifest *m)
-{
-    size_t n;
-    SB_REQUIRE(!__builtin_mul_overflow(m->sources, m->vocab_size, &n),
-               SB_ELIMIT, "too many sources");
-    uint64_t *counts;
-    SB_TRY(sb_alloc(n, sizeof *counts, "piece counts", &counts));
-    sb_status st = SB_OK;
-    for (size_t i = 0; i < m->shards && st == SB_OK; i++)
-        if (m->shard[i].split == SB_TRAIN)
-            st = add_counts(dir, &m->shard[i],
-                            counts + m->shard[i].source * m->vocab_size);
-    if (st == SB_OK) st = sb_piece_counts_write(dir, m, counts);
-    if (st == SB_OK) st = sb_manifest_write(dir, m);
-    sb_free(counts);
-    return st;
-}
-
 /* ---- what it holds ------------------------------------------------------- */
 
 uint64_t sb_corpus_vocab_size(const sb_corpus *c)
@@ -313,9 +283,13 @@ sb_status sb_corpus_document(sb_corpus *c, uint64_t i, const uint32_t **ids_out,
     size_t k = find(c->block_doc, (size_t)c->total.blocks, i);
     sb_block b;
     SB_TRY(sb_corpus_block(c, k, &b));
-    uint64_t d = i - c->block_doc[k];
-    uint32_t begin = d ? b.doc_end[d - 1] : 0;
+    uint32_t begin = 0;
+    uint64_t d = c->block_doc[k];
+    for (sb_sentence s = sb_sentence_start(&b); d <= i; d += (uint64_t)s.last) {
+        sb_sentence_next(&s);
+        *n_out = s.end - begin;
+        if (s.last && d < i) begin = s.end;
+    }
     *ids_out = b.ids + begin;
-    *n_out = b.doc_end[d] - begin;
     return SB_OK;
 }

@@ -22,10 +22,6 @@
 #include "dataset/mix.h"
 #include "dataset/shard.h"
 
-/* Add up the pieces of the training shards that m names, into <dir>/counts,
- * and write corpus.json. SB_EFORMAT: a shard is not what m says. */
-SB_MUST_USE sb_status sb_corpus_seal(const char *dir, const sb_manifest *m);
-
 typedef struct sb_corpus sb_corpus;
 
 /* What a split has of one source. */

@@ -21,8 +21,7 @@ enum { SPLITS = 2 };
 typedef struct building {
     sb_shard_writer *writer; /* NULL: no block yet */
     sb_ids ids;
-    uint32_t *sent_end, *doc_end;
-    size_t sentences, documents, sent_cap, doc_cap;
+    sb_lengths lengths;
 } building;
 
 struct sb_ingest {
@@ -32,7 +31,8 @@ struct sb_ingest {
     size_t unit;
     building split[SPLITS];
     sb_source_stats stats;
-    uint64_t *hash; /* [hashes] of the documents read */
+    uint64_t *counts; /* [vocabulary] of the unit's training ids */
+    uint64_t *hash;   /* [hashes] of the documents read */
     size_t hashes, hash_cap;
     uint64_t *drop; /* [drops] */
     size_t drops, dropped;
@@ -47,10 +47,20 @@ sb_status sb_ingest_open(const sb_ingest_options *o, sb_ingest **ingest_out)
     g->held_below = (uint64_t)(o->held_out * 0x1p64);
     sb_status st = sb_encoder_open(o->vocab, &g->encoder);
     if (st == SB_OK)
+        st = sb_alloc(sb_vocab_size(o->vocab), sizeof *g->counts,
+                      "piece counts", &g->counts);
+    if (st == SB_OK)
         *ingest_out = g;
     else
         sb_ingest_close(g);
     return st;
+}
+
+static void empty(building *b)
+{
+    b->ids.n = 0;
+    b->lengths.n = 0;
+    b->lengths.sentences = b->lengths.documents = b->lengths.tokens = 0;
 }
 
 /* Ready for another unit, whatever became of the last one. */
@@ -60,9 +70,10 @@ static void clear(sb_ingest *g)
         building *b = &g->split[k];
         sb_shard_abandon(b->writer);
         b->writer = NULL;
-        b->ids.n = b->sentences = b->documents = 0;
+        empty(b);
     }
     memset(&g->stats, 0, sizeof g->stats);
+    memset(g->counts, 0, sb_vocab_size(g->o.vocab) * sizeof *g->counts);
     sb_free(g->drop);
     g->drop = NULL;
     g->hashes = g->drops = g->dropped = 0;
@@ -75,10 +86,10 @@ void sb_ingest_close(sb_ingest *g)
     clear(g);
     for (int k = 0; k < SPLITS; k++) {
         sb_free(g->split[k].ids.id);
-        sb_free(g->split[k].sent_end);
-        sb_free(g->split[k].doc_end);
+        sb_free(g->split[k].lengths.data);
     }
     sb_encoder_close(g->encoder);
+    sb_free(g->counts);
     sb_free(g->hash);
     sb_free(g);
 }
@@ -120,38 +131,45 @@ static sb_status create(sb_ingest *g, sb_split split)
 static sb_status flush(sb_ingest *g, sb_split split)
 {
     building *b = &g->split[split];
-    if (b->documents == 0) return SB_OK;
+    if (b->lengths.documents == 0) return SB_OK;
     if (!b->writer) SB_TRY(create(g, split));
     sb_block block = {.ids = b->ids.id,
-                      .sent_end = b->sent_end,
-                      .doc_end = b->doc_end,
+                      .lengths = b->lengths.data,
                       .tokens = (uint32_t)b->ids.n,
-                      .sentences = (uint32_t)b->sentences,
-                      .documents = (uint32_t)b->documents};
+                      .sentences = b->lengths.sentences,
+                      .documents = b->lengths.documents};
     SB_TRY(sb_shard_append(b->writer, &block));
-    b->ids.n = b->sentences = b->documents = 0;
+    empty(b);
     return SB_OK;
+}
+
+/* A block is full when it has its tokens and fills its pages well. */
+static int is_full(const sb_ingest *g, const building *b)
+{
+    enum { LITTLE = 512 };
+    return b->ids.n >= g->o.block_tokens &&
+           (b->ids.n >= g->o.block_tokens + g->o.block_tokens / 4 ||
+            sb_shard_waste(b->ids.n, b->lengths.n) < LITTLE);
 }
 
 static sb_status end_sentence(building *b)
 {
-    SB_TRY(sb_grow(&b->sent_end, &b->sent_cap, b->sentences + 1,
-                   sizeof *b->sent_end, "sentence ends"));
-    b->sent_end[b->sentences++] = (uint32_t)b->ids.n;
-    return SB_OK;
+    return sb_lengths_sentence(&b->lengths, (uint32_t)b->ids.n);
 }
 
 static sb_status end_document(building *b)
 {
-    if (!b->sentences || b->sent_end[b->sentences - 1] != b->ids.n)
-        SB_TRY(end_sentence(b));
-    SB_TRY(sb_grow(&b->doc_end, &b->doc_cap, b->documents + 1,
-                   sizeof *b->doc_end, "document ends"));
-    b->doc_end[b->documents++] = (uint32_t)b->ids.n;
+    if (b->lengths.tokens < b->ids.n) SB_TRY(end_sentence(b));
+    sb_lengths_document(&b->lengths);
     return SB_OK;
 }
 
 /* ---- documents ----------------------------------------------------------- */
+
+static int ends_document(const sb_lengths *l)
+{
+    return l->sentences && (l->data[l->last] & 1);
+}
 
 /* A document does not cross blocks, so one that is longer than a block can be
  * becomes several, cut at sentences where it has any. */
@@ -165,8 +183,7 @@ static sb_status make_room(sb_ingest *g, sb_split split, size_t sentence)
     memcpy(rest, b->ids.id + at, n * sizeof *rest);
     sb_status st = SB_OK;
     b->ids.n = at;
-    size_t done = b->documents ? b->doc_end[b->documents - 1] : 0;
-    if (at > done) SB_GOTO(st, end_document(b), out);
+    if (at && !ends_document(&b->lengths)) SB_GOTO(st, end_document(b), out);
     SB_GOTO(st, flush(g, split), out);
     for (at = 0; at < n;) {
         size_t k = n - at < SB_BLOCK_TOKENS_MAX ? n - at : SB_BLOCK_TOKENS_MAX;
@@ -197,8 +214,10 @@ static sb_status encode(sb_ingest *g, sb_split split, const sb_document *d,
         at += n + (nl != NULL);
         if (b->ids.n == before) continue;
         tokens += b->ids.n - before;
-        for (size_t i = before; i < b->ids.n; i++)
+        for (size_t i = before; i < b->ids.n; i++) {
             g->stats.unknown += b->ids.id[i] == unk;
+            g->counts[b->ids.id[i]] += split == SB_TRAIN;
+        }
         SB_TRY(make_room(g, split, before));
         SB_TRY(end_sentence(b));
     }
@@ -231,7 +250,7 @@ static sb_status add_document(sb_ingest *g, const sb_document *d, uint64_t hash)
     }
     SB_TRY(end_document(b));
     count(g, split, d, tokens);
-    return b->ids.n >= g->o.block_tokens ? flush(g, split) : SB_OK;
+    return is_full(g, b) ? flush(g, split) : SB_OK;
 }
 
 static int is_dropped(sb_ingest *g, uint64_t number)
@@ -303,6 +322,25 @@ static uint64_t made_from(const sb_ingest *g)
     return sb_hash64(of, sizeof of);
 }
 
+typedef struct counted {
+    uint64_t id, count;
+} counted;
+
+/* Most pieces do not occur in a unit: keep those that do. */
+static sb_status put_counts(const sb_ingest *g)
+{
+    uint32_t V = sb_vocab_size(g->o.vocab);
+    counted *list;
+    size_t n = 0;
+    SB_TRY(sb_alloc(V, sizeof *list, "piece counts", &list));
+    for (uint32_t id = 0; id < V; id++)
+        if (g->counts[id]) list[n++] = (counted){id, g->counts[id]};
+    sb_status st = sb_unit_put(g->o.dir, g->unit, "counts", made_from(g), list,
+                               n * sizeof *list);
+    sb_free(list);
+    return st;
+}
+
 static sb_status put_hashes(const sb_ingest *g)
 {
     return sb_unit_put(g->o.dir, g->unit, "hash",
@@ -333,6 +371,7 @@ static sb_status seal(sb_ingest *g)
         if (w) SB_TRY(sb_shard_seal(w, &info));
     }
     SB_TRY(put_hashes(g));
+    SB_TRY(put_counts(g));
     return sb_unit_put(g->o.dir, g->unit, "done", made_from(g), &g->stats,
                        sizeof g->stats);
 }
@@ -364,19 +403,41 @@ sb_status sb_ingest_hash(sb_ingest *g, size_t unit)
     return st;
 }
 
+/* A unit's record of another kind than its hashes. */
+static sb_status get(sb_ingest *g, size_t unit, const char *kind, size_t item,
+                     void **data_out, size_t *bytes_out)
+{
+    g->unit = unit;
+    if (g->o.drop) SB_TRY(get_drops(g));
+    sb_status st = sb_unit_get(g->o.dir, unit, kind, made_from(g), item,
+                               data_out, bytes_out);
+    sb_free(g->drop);
+    g->drop = NULL;
+    g->drops = 0;
+    return st;
+}
+
 sb_status sb_ingest_done(sb_ingest *g, size_t unit, int *done_out,
                          sb_source_stats *stats_out)
 {
     void *data;
     size_t bytes;
-    g->unit = unit;
-    if (g->o.drop) SB_TRY(get_drops(g));
-    sb_status st = sb_unit_get(g->o.dir, unit, "done", made_from(g),
-                               sizeof *stats_out, &data, &bytes);
-    clear(g);
-    SB_TRY(st);
-    *done_out = data && bytes == sizeof *stats_out;
+    SB_TRY(get(g, unit, "done", sizeof *stats_out, &data, &bytes));
+    *done_out = bytes == sizeof *stats_out;
     if (*done_out) memcpy(stats_out, data, sizeof *stats_out);
+    sb_free(data);
+    return SB_OK;
+}
+
+sb_status sb_ingest_add_counts(sb_ingest *g, size_t unit, uint64_t *counts)
+{
+    void *data;
+    size_t bytes;
+    uint32_t V = sb_vocab_size(g->o.vocab);
+    SB_TRY(get(g, unit, "counts", sizeof(counted), &data, &bytes));
+    const counted *list = data;
+    for (size_t i = 0; i < bytes / sizeof *list; i++)
+        if (list[i].id < V) counts[list[i].id] += list[i].count;
     sb_free(data);
     return SB_OK;
 }

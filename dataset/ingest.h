@@ -46,4 +46,9 @@ SB_MUST_USE sb_status sb_ingest_unit(sb_ingest *g, size_t unit);
 SB_MUST_USE sb_status sb_ingest_done(sb_ingest *g, size_t unit, int *done_out,
                                      sb_source_stats *stats_out);
 
+/* counts[id] += how often id occurs in the training split of a unit that is
+ * done; [vocabulary]. */
+SB_MUST_USE sb_status sb_ingest_add_counts(sb_ingest *g, size_t unit,
+                                           uint64_t *counts);
+
 #endif

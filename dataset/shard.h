@@ -6,17 +6,11 @@
  *   key    u64 big-endian block number, 0 .. nblocks-1, no gaps
  *   value  block, little-endian:
  *            char magic[4] "SBK2"; u32 crc32c of all that follows;
- *            u32 ntokens, nsents, ndocs, 0;
+ *            u32 ntokens, nsents, ndocs, nlengths;
  *            u64 block number (a swapped record shows)
  *            u32 ids[ntokens]       each < vocabulary size
- *            u32 sent_end[nsents]   exclusive token end of each sentence
- *            u32 doc_end[ndocs]     exclusive token end of each document;
- *                                   not there if ndocs == nsents: the ends
- *                                   of sentences are those of documents
- *   key    2^64 - 2
- *   value  counts: magic "SBC2", crc32c, u64 pieces that occur, and for each
- *          by rising id two LEB128 numbers: how many ids were passed over
- *          since the one before, and how often this one occurs
+ *            u8 lengths[nlengths]   of each sentence in order, LEB128:
+ *                                   tokens << 1 | ends a document
  *   key    2^64 - 1
  *   value  summary: magic "SBS2", crc32c, then sb_shard_info's numbers and the
  *          per-block index (ntokens, nsents, ndocs: u32 each)
@@ -57,12 +51,44 @@ typedef struct sb_block_index {
 
 /* One block, borrowed from the memory map. */
 typedef struct sb_block {
-    const uint32_t *ids;      /* [tokens]                                   */
-    const uint32_t *sent_end; /* [sentences], rising, last == tokens        */
-    const uint32_t *doc_end;  /* [documents], rising, last == tokens; the
-                                 same array if every sentence is a document */
+    const uint32_t *ids;    /* [tokens] */
+    const uint8_t *lengths; /* [sentences] numbers: sb_sentence_next reads */
     uint32_t tokens, sentences, documents;
 } sb_block;
+
+/* Tokens [begin, end) of a block. */
+typedef struct sb_sentence {
+    uint32_t begin, end;
+    int last;          /* of its document */
+    const uint8_t *at; /* the next one's length */
+} sb_sentence;
+
+/* Before the first: b->sentences calls of sb_sentence_next are good. */
+static inline sb_sentence sb_sentence_start(const sb_block *b)
+{
+    return (sb_sentence){.at = b->lengths};
+}
+static inline void sb_sentence_next(sb_sentence *s)
+{
+    uint32_t v = *s->at & 0x7f;
+    for (int shift = 7; *s->at++ & 0x80; shift += 7)
+        v |= (uint32_t)(*s->at & 0x7f) << shift;
+    s->begin = s->end;
+    s->end += v >> 1;
+    s->last = v & 1;
+}
+
+/* The lengths of a block being made. Start zeroed, free .data with sb_free. */
+typedef struct sb_lengths {
+    uint8_t *data;
+    size_t n, cap;
+    size_t last; /* where the newest number begins */
+    uint32_t sentences, documents, tokens;
+} sb_lengths;
+/* The tokens up to `end` that are not in a sentence yet become one. */
+SB_MUST_USE sb_status sb_lengths_sentence(sb_lengths *l, uint32_t end);
+/* The newest sentence ends a document. */
+void sb_lengths_document(sb_lengths *l);
 
 typedef struct sb_shard_writer sb_shard_writer;
 typedef struct sb_shard_reader sb_shard_reader;
@@ -72,7 +98,7 @@ typedef struct sb_shard_reader sb_shard_reader;
 SB_MUST_USE sb_status sb_shard_create(const char *path, uint64_t map_bytes,
                                       uint32_t vocab_size, uint64_t vocab_hash,
                                       sb_shard_writer **writer_out);
-/* Append one block. SB_EINVAL: ends not rising, an id out of range, more than
+/* Append one block. SB_EINVAL: lengths that do not fit, an id out of range, more than
  * SB_BLOCK_TOKENS_MAX tokens. SB_EIO / SB_ELIMIT (map full): say what to do. */
 SB_MUST_USE sb_status sb_shard_append(sb_shard_writer *w,
                                       const sb_block *block);
@@ -89,9 +115,9 @@ SB_MUST_USE sb_status sb_shard_open(const char *path, uint64_t bytes_expected,
 void sb_shard_close(sb_shard_reader *r); /* NULL is fine */
 const sb_shard_info *sb_shard_get_info(const sb_shard_reader *r);
 const sb_block_index *sb_shard_index(const sb_shard_reader *r); /* [blocks] */
-/* counts[id] += how often id occurs, [vocab_size]. SB_EFORMAT: the counts are
- * damaged (opening does not look at them); part of them may be added then. */
-SB_MUST_USE sb_status sb_shard_add_counts(sb_shard_reader *r, uint64_t *counts);
+
+/* Bytes of padding that a block gets on disk. */
+size_t sb_shard_waste(size_t tokens, size_t length_bytes);
 
 /* Block i < blocks; valid until close. Its checksum is verified at the first
  * read, with all its invariants. SB_EFORMAT names shard and block. */

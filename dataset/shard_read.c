@@ -199,7 +199,7 @@ static sb_status read_summary(sb_shard_reader *r)
                SB_EFORMAT, "shard '%s': the summary has a wrong size", r->path);
     MDB_stat s;
     SB_REQUIRE(mdb_stat(r->txn, r->dbi, &s) == 0 &&
-                   s.ms_entries == n->blocks + 2,
+                   s.ms_entries == n->blocks + 1,
                SB_EFORMAT,
                "shard '%s': its summary says %llu blocks, it holds "
                "another number",
@@ -270,35 +270,6 @@ const sb_block_index *sb_shard_index(const sb_shard_reader *r)
     return r->index;
 }
 
-/* ---- counts -------------------------------------------------------------- */
-
-sb_status sb_shard_add_counts(sb_shard_reader *r, uint64_t *counts)
-{
-    const sb_shard_info *n = &r->summary->info;
-    const unsigned char *v;
-    size_t bytes;
-    sb_counts_head head;
-    SB_TRY(get(r, SB_COUNTS_KEY, SB_COUNTS_MAGIC, "counts", &v, &bytes));
-    memcpy(&head, v, sizeof head);
-    const unsigned char *at = v + sizeof head, *end = v + bytes;
-    uint64_t next = 0, left = n->tokens;
-    for (uint64_t i = 0; i < head.pieces; i++) {
-        uint64_t gap, count;
-        if (!(at = sb_leb_get(at, end, &gap)) ||
-            !(at = sb_leb_get(at, end, &count)) ||
-            gap >= n->vocab_size - next || count == 0 || count > left)
-            SB_FAIL(SB_EFORMAT, "shard '%s': its counts make no sense",
-                    r->path);
-        counts[next + gap] += count;
-        next += gap + 1;
-        left -= count;
-    }
-    SB_REQUIRE(left == 0, SB_EFORMAT,
-               "shard '%s': its counts leave out %llu tokens", r->path,
-               (unsigned long long)left);
-    return SB_OK;
-}
-
 /* ---- blocks -------------------------------------------------------------- */
 
 static void take_apart(const unsigned char *v, const sb_block_index *n,
@@ -309,31 +280,28 @@ static void take_apart(const unsigned char *v, const sb_block_index *n,
     b->sentences = n->sentences;
     b->documents = n->documents;
     b->ids = p;
-    b->sent_end = b->ids + n->tokens;
-    b->doc_end =
-        n->documents == n->sentences ? b->sent_end : b->sent_end + n->sentences;
+    b->lengths = (const void *)(p + n->tokens);
 }
 
-static int ends_rise(const uint32_t *end, uint32_t n, uint32_t tokens)
+/* As far as `bytes` bytes of lengths go; they are read with care here, so that
+ * sb_sentence_next need not. */
+static int lengths_fit(const sb_block *b, size_t bytes)
 {
-    uint32_t before = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (end[i] <= before) return 0;
-        before = end[i];
+    const uint8_t *at = b->lengths, *end = at + bytes;
+    uint32_t tokens = 0, documents = 0, v = 0;
+    for (uint32_t i = 0; i < b->sentences; i++) {
+        int shift = 0, more = 1;
+        for (v = 0; more; shift += 7) {
+            if (at == end || shift == 7 * SB_LENGTH_BYTES) return 0;
+            v |= (uint32_t)(*at & 0x7f) << shift;
+            more = *at++ & 0x80;
+        }
+        if (v >> 1 == 0 || v >> 1 > b->tokens - tokens) return 0;
+        tokens += v >> 1;
+        documents += v & 1;
     }
-    return before == tokens;
-}
-
-/* Both lists rise to the same last value: the inner loop ends. */
-static int documents_end_sentences(const sb_block *b)
-{
-    if (b->doc_end == b->sent_end) return 1;
-    uint32_t s = 0;
-    for (uint32_t d = 0; d < b->documents; d++) {
-        while (b->sent_end[s] < b->doc_end[d]) s++;
-        if (b->sent_end[s] != b->doc_end[d]) return 0;
-    }
-    return 1;
+    return at == end && tokens == b->tokens && (v & 1) &&
+           documents == b->documents;
 }
 
 /* Without a maximum, which baseline x86-64 cannot vectorise: vocab_size is at
@@ -357,17 +325,16 @@ static sb_status check_block(const sb_shard_reader *r, uint64_t i,
     SB_REQUIRE(
         head.number == i && head.tokens == n->tokens &&
             head.sentences == n->sentences && head.documents == n->documents &&
-            head.zero == 0 &&
-            bytes == sb_shard_pad(sb_block_used(*n), (size_t)r->page_bytes),
+            head.lengths <= (uint64_t)SB_LENGTH_BYTES * n->sentences &&
+            bytes == sb_shard_pad(sb_block_used(n->tokens, head.lengths),
+                                  (size_t)r->page_bytes),
         SB_EFORMAT, "shard '%s': block %llu is not what the summary says",
         r->path, number);
     sb_block b;
     take_apart(v, n, &b);
-    SB_REQUIRE(ends_rise(b.sent_end, b.sentences, b.tokens) &&
-                   ends_rise(b.doc_end, b.documents, b.tokens) &&
-                   documents_end_sentences(&b),
-               SB_EFORMAT, "shard '%s': block %llu has ends out of order",
-               r->path, number);
+    SB_REQUIRE(lengths_fit(&b, head.lengths), SB_EFORMAT,
+               "shard '%s': block %llu has sentences that do not fit", r->path,
+               number);
     SB_REQUIRE(ids_fit(&b, (uint32_t)r->summary->info.vocab_size), SB_EFORMAT,
                "shard '%s': block %llu holds an id beyond its vocabulary",
                r->path, number);

@@ -37,7 +37,6 @@ struct sb_shard_writer {
     sb_shard_info info;
     sb_block_index *index; /* [info.blocks] */
     size_t index_cap;
-    uint64_t *counts; /* [info.vocab_size] */
 };
 
 /* ---- LMDB's failures ----------------------------------------------------- */
@@ -149,9 +148,6 @@ sb_status sb_shard_create(const char *path, uint64_t map_bytes,
     w->info.vocab_hash = vocab_hash;
     sb_status st;
     SB_GOTO(st, make_names(w, path), fail);
-    SB_GOTO(st,
-            sb_alloc(vocab_size, sizeof *w->counts, "piece counts", &w->counts),
-            fail);
     SB_GOTO(st, open_env(w, map_bytes), fail);
     *writer_out = w;
     return SB_OK;
@@ -162,34 +158,22 @@ fail:
 
 /* ---- append -------------------------------------------------------------- */
 
-static sb_status check_ends(const uint32_t *end, uint32_t n, uint32_t tokens,
-                            const char *what)
-{
-    uint32_t before = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        SB_REQUIRE(end[i] > before, SB_EINVAL, "%s %u of a block is empty",
-                   what, i);
-        before = end[i];
-    }
-    SB_REQUIRE(before == tokens, SB_EINVAL,
-               "the last %s of a block ends at token %u of %u", what, before,
-               tokens);
-    return SB_OK;
-}
-
 static sb_status check_block(const sb_shard_writer *w, const sb_block *b)
 {
     SB_REQUIRE(b->tokens > 0 && b->tokens <= SB_BLOCK_TOKENS_MAX, SB_EINVAL,
                "a block has 1 to %d tokens, not %u", SB_BLOCK_TOKENS_MAX,
                b->tokens);
-    SB_TRY(check_ends(b->sent_end, b->sentences, b->tokens, "sentence"));
-    SB_TRY(check_ends(b->doc_end, b->documents, b->tokens, "document"));
-    uint32_t s = 0;
-    for (uint32_t d = 0; d < b->documents; d++) {
-        while (b->sent_end[s] < b->doc_end[d]) s++;
-        SB_REQUIRE(b->sent_end[s] == b->doc_end[d], SB_EINVAL,
-                   "document %u of a block ends inside of a sentence", d);
+    uint32_t documents = 0;
+    sb_sentence at = sb_sentence_start(b);
+    for (uint32_t i = 0; i < b->sentences; i++) {
+        sb_sentence_next(&at);
+        SB_REQUIRE(at.end > at.begin && at.end <= b->tokens, SB_EINVAL,
+                   "sentence %u of a block has %u tokens", i,
+                   at.end - at.begin);
+        documents += (uint32_t)at.last;
     }
+    SB_REQUIRE(at.end == b->tokens && at.last && documents == b->documents,
+               SB_EINVAL, "the documents of a block do not end with it");
     for (uint32_t i = 0; i < b->tokens; i++)
         SB_REQUIRE(b->ids[i] < w->info.vocab_size, SB_EINVAL,
                    "id %u does not fit a vocabulary of %llu pieces", b->ids[i],
@@ -227,20 +211,50 @@ static void checksum(const value *v)
     memcpy(v->at + SB_SHARD_CRC_AT - sizeof crc, &crc, sizeof crc);
 }
 
-static void fill_block(const value *v, const sb_block *b, uint64_t number)
+static void fill_block(const value *v, const sb_block *b, uint32_t lengths,
+                       uint64_t number)
 {
-    sb_block_head head = {SB_BLOCK_MAGIC, 0, b->tokens, b->sentences,
-                          b->documents,   0, number};
+    sb_block_head head = {SB_BLOCK_MAGIC, 0,       b->tokens, b->sentences,
+                          b->documents,   lengths, number};
     unsigned char *at = v->at;
     memcpy(at, &head, sizeof head);
     at += sizeof head;
     memcpy(at, b->ids, 4 * (size_t)b->tokens);
     at += 4 * (size_t)b->tokens;
-    memcpy(at, b->sent_end, 4 * (size_t)b->sentences);
-    at += 4 * (size_t)b->sentences;
-    if (b->documents != b->sentences)
-        memcpy(at, b->doc_end, 4 * (size_t)b->documents);
+    memcpy(at, b->lengths, lengths);
     checksum(v);
+}
+
+static size_t length_bytes(const sb_block *b)
+{
+    sb_sentence at = sb_sentence_start(b);
+    for (uint32_t i = 0; i < b->sentences; i++) sb_sentence_next(&at);
+    return (size_t)(at.at - b->lengths);
+}
+
+size_t sb_shard_waste(size_t tokens, size_t length_bytes)
+{
+    enum { PAGE = 4096 }; /* LMDB's on most machines */
+    size_t used = sb_block_used(tokens, length_bytes);
+    return sb_shard_pad(used, PAGE) - used;
+}
+
+sb_status sb_lengths_sentence(sb_lengths *l, uint32_t end)
+{
+    SB_TRY(sb_grow(&l->data, &l->cap, l->n + SB_LENGTH_BYTES, 1, "sentences"));
+    uint32_t v = (end - l->tokens) << 1;
+    l->last = l->n;
+    for (; v >= 0x80; v >>= 7) l->data[l->n++] = (uint8_t)(v | 0x80);
+    l->data[l->n++] = (uint8_t)v;
+    l->tokens = end;
+    l->sentences++;
+    return SB_OK;
+}
+
+void sb_lengths_document(sb_lengths *l)
+{
+    l->data[l->last] |= 1;
+    l->documents++;
 }
 
 sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
@@ -256,42 +270,17 @@ sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
                    sizeof *w->index, "block index"));
     sb_block_index n = {block->tokens, block->sentences, block->documents};
     value v;
-    SB_TRY(reserve(w, w->info.blocks, sb_block_used(n), &v));
-    fill_block(&v, block, w->info.blocks);
+    size_t lengths = length_bytes(block);
+    SB_TRY(reserve(w, w->info.blocks, sb_block_used(n.tokens, lengths), &v));
+    fill_block(&v, block, (uint32_t)lengths, w->info.blocks);
     w->index[w->info.blocks++] = n;
     w->info.tokens += block->tokens;
     w->info.sentences += block->sentences;
     w->info.documents += block->documents;
-    for (uint32_t i = 0; i < block->tokens; i++) w->counts[block->ids[i]]++;
     return w->pending >= COMMIT_BYTES ? commit(w) : SB_OK;
 }
 
 /* ---- seal ---------------------------------------------------------------- */
-
-static sb_status put_counts(sb_shard_writer *w)
-{
-    sb_counts_head head = {SB_COUNTS_MAGIC, 0, 0};
-    size_t used = sizeof head;
-    uint64_t next = 0;
-    for (uint64_t id = 0; id < w->info.vocab_size; id++) {
-        if (w->counts[id] == 0) continue;
-        used += sb_leb_bytes(id - next) + sb_leb_bytes(w->counts[id]);
-        next = id + 1;
-        head.pieces++;
-    }
-    value v;
-    SB_TRY(reserve(w, SB_COUNTS_KEY, used, &v));
-    memcpy(v.at, &head, sizeof head);
-    unsigned char *at = v.at + sizeof head;
-    next = 0;
-    for (uint64_t id = 0; id < w->info.vocab_size; id++) {
-        if (w->counts[id] == 0) continue;
-        at = sb_leb_put(sb_leb_put(at, id - next), w->counts[id]);
-        next = id + 1;
-    }
-    checksum(&v);
-    return SB_OK;
-}
 
 static sb_status put_summary(sb_shard_writer *w)
 {
@@ -325,7 +314,6 @@ static sb_status seal(sb_shard_writer *w)
                w->tmp);
     SB_REQUIRE(w->info.blocks > 0, SB_EINVAL, "shard '%s' holds nothing",
                w->path);
-    SB_TRY(put_counts(w));
     SB_TRY(put_summary(w));
     SB_TRY(commit(w));
     SB_TRY(round_up(w));
@@ -346,7 +334,6 @@ static void free_writer(sb_shard_writer *w)
     sb_free(w->tmp);
     sb_free(w->dir);
     sb_free(w->index);
-    sb_free(w->counts);
     sb_free(w);
 }
 

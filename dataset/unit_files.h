@@ -3,6 +3,7 @@
  *
  *   <dir>/unit-00000.done   the unit's shards are sealed: an sb_source_stats
  *   <dir>/unit-00000.hash   u64 XXH3 of each document, in order
+ *   <dir>/unit-00000.counts how often each id occurs in its training shard
  *   <dir>/unit-00000.drop   u64 numbers of documents left out, rising
  *
  * Each is a head (magic, CRC-32C, what the unit was made from) and bytes as

@@ -169,8 +169,7 @@ static sb_status check_bad(const job *j)
     return st;
 }
 
-static sb_status list_shard(job *j, sb_split split, size_t unit, size_t *cap,
-                            uint64_t *counts)
+static sb_status list_shard(job *j, sb_split split, size_t unit, size_t *cap)
 {
     sb_manifest *m = &j->m;
     sb_shard_entry e = {.split = split,
@@ -184,9 +183,6 @@ static sb_status list_shard(job *j, sb_split split, size_t unit, size_t *cap,
     SB_GOTO(st, sb_file_size(path, &e.bytes), out);
     SB_GOTO(st, sb_shard_open(path, e.bytes, &r), out);
     e.info = *sb_shard_get_info(r);
-    if (split == SB_TRAIN)
-        SB_GOTO(st, sb_shard_add_counts(r, counts + e.source * m->vocab_size),
-                out);
     SB_GOTO(st,
             sb_grow(&m->shard, cap, m->shards + 1, sizeof *m->shard, "shards"),
             out);
@@ -249,13 +245,14 @@ static sb_status finish(job *j)
     uint64_t *counts;
     SB_TRY(sb_alloc(j->m.sources * V, sizeof *counts, "piece counts", &counts));
     sb_status st = SB_OK;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        size_t source = sb_sources_unit(j->sources, i).source;
+        SB_GOTO(st, sb_ingest_add_counts(j->ingest, i, counts + source * V),
+                out);
         for (int k = 0; k < 2; k++)
-            SB_GOTO(st, list_shard(j, (sb_split)k, i, &cap, counts), out);
-    SB_GOTO(
-        st,
-        sb_piece_counts_write(j->dir, &j->m, counts),
-        out);
+            SB_GOTO(st, list_shard(j, (sb_split)k, i, &cap), out);
+    }
+    SB_GOTO(st, sb_piece_counts_write(j->dir, &j->m, counts), out);
     SB_GOTO(st, sb_manifest_write(j->dir, &j->m), out);
     st = sweep(j->dir, &j->m);
 out:

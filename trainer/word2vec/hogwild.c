@@ -184,9 +184,10 @@ void sb_w2v_block(sb_w2v_task *t)
 {
     t->loss = 0;
     t->pairs = 0;
-    uint32_t begin = 0;
-    for (uint32_t s = 0; s < t->block.sentences; s++) {
-        uint32_t end = t->block.sent_end[s];
+    sb_sentence s = sb_sentence_start(&t->block);
+    for (uint32_t i = 0; i < t->block.sentences; i++) {
+        sb_sentence_next(&s);
+        uint32_t begin = s.begin, end = s.end;
         size_t n = gather_words(t, begin, end);
         for (size_t from = 0; from < n; from += SPAN) {
             size_t to = n - from > SPAN ? from + SPAN : n;
@@ -194,6 +195,5 @@ void sb_w2v_block(sb_w2v_task *t)
             span(t, n, from, to, rate_after(t, done));
             if (!isfinite(t->loss)) return;
         }
-        begin = end;
     }
 }
