@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/hash.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "dataset/text.h"
@@ -140,6 +141,18 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
     return st;
 }
 
+/* Counts tell other weights, and nearly all other texts. */
+static uint64_t identity_of(const sb_corpus *c)
+{
+    const uint64_t *counts = sb_corpus_counts(c);
+    uint64_t id = sb_corpus_vocab_hash(c) ^ (sb_corpus_tokens(c) << 20) ^
+                  sb_corpus_documents(c);
+    if (counts)
+        id ^=
+            sb_hash64(counts, (size_t)sb_corpus_vocab_size(c) * sizeof *counts);
+    return id;
+}
+
 static int has_manifest(const char *dir)
 {
     char *path = sb_path_join(dir, "corpus.json");
@@ -156,7 +169,7 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
     if (st == SB_OK) st = sb_corpus_open(dir, split, &c);
     if (st == SB_ENOENT && !has_manifest(dir))
         sb_hint("run `shardbert ingest` first, or name one with --corpus DIR");
-    else if (st == SB_ENOENT || st == SB_EFORMAT)
+    else if (st == SB_ENOENT || st == SB_EFORMAT || st == SB_EVERSION)
         sb_hint("delete '%.150s' and run `shardbert ingest` again", dir);
     if (st == SB_EINVAL && split == SB_HELDOUT)
         sb_hint("ingest with a larger --held-out share, or more text");
@@ -164,12 +177,7 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
         sb_hint("look at the files that were ingested");
     sb_free(dir);
     st = sb_agree(a->comm, st);
-    if (st == SB_OK)
-        st = same_everywhere(a,
-                             sb_corpus_vocab_hash(c) ^
-                                 (sb_corpus_tokens(c) << 20) ^
-                                 sb_corpus_documents(c),
-                             "corpora");
+    if (st == SB_OK) st = same_everywhere(a, identity_of(c), "corpora");
     if (st == SB_OK)
         *corpus_out = c;
     else

@@ -60,6 +60,17 @@ train other 1 --seed 2
 what other >"$tmp/this"
 cmp -s "$tmp/expected" "$tmp/this" && fail "another seed gives the same hash"
 
+# Another weight gives another epoch, the same for any number of ranks.
+sed -i 's/"weight": 1,/"weight": 1.7,/' "$tmp/base/corpus/corpus.json"
+train weighted 1
+cp "$tmp/expected" "$tmp/of-weight-1"
+what weighted >"$tmp/expected"
+cmp -s "$tmp/expected" "$tmp/of-weight-1" && fail "a weight changes nothing"
+train weighted3 3 --stop-at 8
+train weighted3 2
+same weighted3
+sed -i 's/"weight": 1.7,/"weight": 1,/' "$tmp/base/corpus/corpus.json"
+
 # A frozen table does not move, everything else does.
 train frozen 2 --freeze-table
 "$shardbert" inspect "$tmp/frozen/mlm" >"$tmp/this"
