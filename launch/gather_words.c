@@ -9,6 +9,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/fsio.h"
+#include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "dataset/word_runs.h"
 
@@ -96,6 +97,9 @@ static sb_status merge_all(sb_comm *c, sb_words *w, const char *dir,
     st = sb_agree(c, st);
     if (st == SB_OK) {
         sb_comm_gather(c, &mine, sizeof mine, runs);
+        size_t all = 0;
+        for (size_t r = 0; r < size; r++) all += runs[r];
+        sb_log(SB_LOG_DEBUG, "vocab: %zu runs of words", all);
         st = sb_agree(c, merge_part(c, dir, runs, tally));
     }
     if (st == SB_OK)
