@@ -1,69 +1,54 @@
 /* SPDX-License-Identifier: MIT
- * words.c - counts of words, and their journey between ranks.
+ * words.c - the words of texts and how often each occurs, in bounded memory.
  *
  * Open addressing with linear probing over slots that point into one arena of
- * bytes. Invariants: at most 2/3 of the slots are taken; every word is one
- * word in the sense of sb_next_word, valid UTF-8, without NUL, of at most
- * SB_WORD_CHARS characters; the sum of all counts fits COUNT_MAX, so that
- * what is summed over a word's letters cannot overflow.
+ * bytes. A word's first slot rises with its hash and probing never wraps
+ * around, so the table as it lies is nearly in the order of runs.
  *
- * Packed: per word 8 bytes count, 2 bytes length (little endian), the bytes. */
-#include <stdlib.h>
+ * Invariants: at most 2/3 of the slots are taken; the last slot is free, so
+ * that every search ends; every word is one word in the sense of sb_next_word,
+ * of at most SB_WORD_CHARS characters; the sum of all counts fits
+ * SB_COUNT_MAX. */
+#include "dataset/words.h"
+
 #include <string.h>
 
+#include "comm/base/fsio.h"
 #include "comm/base/hash.h"
 #include "comm/base/mem.h"
+#include "dataset/text.h"
 #include "dataset/word.h"
+#include "dataset/word_runs.h"
 
-enum { FIRST_SLOTS = 1 << 12, PACK_HEAD = 10 };
-
-static const uint64_t COUNT_MAX = INT64_MAX / SB_WORD_CHARS;
+/* TAIL: slots behind the last first slot. With 2/3 taken, no row of taken
+ * slots comes near that length. */
+enum { FIRST_SLOTS = 1 << 12, TAIL = 1 << 12, LENGTH_BITS = 16, AHEAD = 16 };
 
 typedef struct slot {
     uint64_t count; /* 0: free */
-    uint64_t at;    /* in the arena */
-    uint32_t n;
-    uint32_t tag; /* high half of the hash */
+    uint64_t hash;
+    uint64_t where; /* at in the arena << LENGTH_BITS | bytes */
 } slot;
 
 struct sb_words {
-    slot *slots;
-    size_t mask, taken;
-    uint64_t total;
+    char *stem;
+    size_t memory;
+    slot *slots; /* [first + TAIL] */
+    size_t first, taken;
     sb_buffer arena;
+    uint64_t total, too_long;
+    size_t runs;
 };
 
-sb_status sb_words_open(sb_words **words_out)
+sb_status sb_words_stopped(void)
 {
-    sb_words *w;
-    SB_TRY(sb_alloc(1, sizeof *w, "word counts", &w));
-    sb_status st =
-        sb_alloc(FIRST_SLOTS, sizeof *w->slots, "word counts", &w->slots);
-    if (st != SB_OK) {
-        sb_free(w);
-        return st;
-    }
-    w->mask = FIRST_SLOTS - 1;
-    *words_out = w;
-    return SB_OK;
+    SB_FAIL(SB_ESTOP, "asked to stop: the same command counts anew");
 }
 
-void sb_words_close(sb_words *w)
+int sb_word_compare(const char *a, size_t n, const char *b, size_t m)
 {
-    if (!w) return;
-    sb_free(w->slots);
-    sb_free(w->arena.data);
-    sb_free(w);
-}
-
-uint64_t sb_words_distinct(const sb_words *w)
-{
-    return w->taken;
-}
-
-uint64_t sb_words_total(const sb_words *w)
-{
-    return w->total;
+    int c = memcmp(a, b, n < m ? n : m);
+    return c ? c : (n > m) - (n < m);
 }
 
 size_t sb_word_chars(const char *word, size_t n)
@@ -73,219 +58,265 @@ size_t sb_word_chars(const char *word, size_t n)
     return chars;
 }
 
+uint64_t sb_words_table(const sb_words *w)
+{
+    return w->taken;
+}
+
+uint64_t sb_words_total(const sb_words *w)
+{
+    return w->total;
+}
+
+uint64_t sb_words_too_long(const sb_words *w)
+{
+    return w->too_long;
+}
+
+/* ---- the table ----------------------------------------------------------- */
+
+static sb_status set_slots(sb_words *w, size_t first)
+{
+    SB_REQUIRE(first <= SIZE_MAX / 2, SB_ELIMIT, "too many distinct words");
+    SB_TRY(sb_alloc(first + TAIL, sizeof *w->slots, "word counts", &w->slots));
+    w->first = first;
+    return SB_OK;
+}
+
+sb_status sb_words_open(const char *stem, uint64_t memory, sb_words **words_out)
+{
+    sb_words *w;
+    SB_TRY(sb_alloc(1, sizeof *w, "word counts", &w));
+    w->memory = memory < SIZE_MAX ? (size_t)memory : SIZE_MAX;
+    w->stem = sb_format("%s", stem);
+    sb_status st = w->stem ? set_slots(w, FIRST_SLOTS)
+                           : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                     "out of memory: a path");
+    if (st == SB_OK)
+        *words_out = w;
+    else
+        sb_words_close(w);
+    return st;
+}
+
+static void drop_table(sb_words *w)
+{
+    sb_free(w->slots);
+    sb_free(w->arena.data);
+    w->slots = NULL;
+    w->arena = (sb_buffer){NULL, 0, 0};
+    w->taken = 0;
+}
+
+void sb_words_close(sb_words *w)
+{
+    if (!w) return;
+    drop_table(w);
+    sb_free(w->stem);
+    sb_free(w);
+}
+
+static size_t first_slot(const sb_words *w, uint64_t hash)
+{
+    return (size_t)((__extension__(unsigned __int128) hash) * w->first >> 64);
+}
+
+static sb_counted word_in(const sb_words *w, const slot *s)
+{
+    return (sb_counted){w->arena.data + (s->where >> LENGTH_BITS),
+                        s->where & ((1u << LENGTH_BITS) - 1), s->count};
+}
+
+/* The slot of the word, or the free one where it belongs. */
 static slot *find(const sb_words *w, const char *word, size_t n, uint64_t hash)
 {
-    uint32_t tag = (uint32_t)(hash >> 32);
-    for (size_t i = hash & w->mask;; i = (i + 1) & w->mask) {
-        slot *s = &w->slots[i];
-        if (!s->count) return s;
-        if (s->tag == tag && s->n == n &&
-            memcmp(w->arena.data + s->at, word, n) == 0)
-            return s;
+    slot *s = &w->slots[first_slot(w, hash)];
+    for (; s->count; s++) {
+        if (s->hash != hash) continue;
+        sb_counted is = word_in(w, s);
+        if (is.n == n && memcmp(is.text, word, n) == 0) break;
     }
+    return s;
 }
 
 static sb_status widen(sb_words *w)
 {
-    size_t old = w->mask + 1;
-    slot *from = w->slots, *to;
-    SB_REQUIRE(old <= SIZE_MAX / 2, SB_ELIMIT, "too many distinct words");
-    SB_TRY(sb_alloc(old * 2, sizeof *to, "word counts", &to));
-    w->mask = old * 2 - 1;
-    for (size_t i = 0; i < old; i++) {
+    slot *from = w->slots;
+    size_t n = w->first + TAIL;
+    sb_status st = set_slots(w, w->first * 2);
+    for (size_t i = 0; i < n && st == SB_OK; i++) {
         if (!from[i].count) continue;
-        uint64_t hash = sb_hash64(w->arena.data + from[i].at, from[i].n);
-        size_t j = hash & w->mask;
-        while (to[j].count) j = (j + 1) & w->mask;
-        to[j] = from[i];
+        slot *s = &w->slots[first_slot(w, from[i].hash)];
+        while (s->count) s++;
+        *s = from[i];
     }
-    w->slots = to;
-    sb_free(from);
-    return SB_OK;
+    if (st == SB_OK) sb_free(from);
+    return st;
 }
 
-static sb_status add(sb_words *w, const char *word, size_t n, uint64_t count)
+/* What has to grow for one word more of n bytes. */
+static int slots_full(const sb_words *w)
 {
-    SB_REQUIRE(count <= COUNT_MAX && w->total <= COUNT_MAX - count, SB_ELIMIT,
-               "more words than can be counted");
-    uint64_t hash = sb_hash64(word, n);
+    return (w->taken + 1) * 3 > w->first * 2;
+}
+
+static int arena_full(const sb_words *w, size_t n)
+{
+    return n > w->arena.cap - w->arena.n;
+}
+
+/* Growing means that old and new exist for a moment. A table with nothing in
+ * it takes a word whatever the limit. */
+static int outgrows(const sb_words *w, size_t n)
+{
+    size_t slots = (w->first + TAIL) * sizeof *w->slots, bytes = w->arena.cap;
+    if (slots_full(w)) slots *= 3;
+    if (arena_full(w, n)) bytes *= 3;
+    return w->taken && slots + bytes > w->memory;
+}
+
+/* Count a word once; *full_out = 1, and nothing is done, if it would take more
+ * memory than there is. */
+static sb_status add(sb_words *w, const char *word, size_t n, uint64_t hash,
+                     int *full_out)
+{
     slot *s = find(w, word, n, hash);
+    *full_out = 0;
     if (!s->count) {
-        if ((w->taken + 1) * 3 > (w->mask + 1) * 2) {
+        int last = s == &w->slots[w->first + TAIL - 1];
+        *full_out =
+            last || ((slots_full(w) || arena_full(w, n)) && outgrows(w, n));
+        if (*full_out) return SB_OK;
+        if (slots_full(w)) {
             SB_TRY(widen(w));
             s = find(w, word, n, hash);
         }
         uint64_t at = w->arena.n;
         SB_TRY(sb_buffer_add(&w->arena, word, n));
-        *s = (slot){.at = at, .n = (uint32_t)n, .tag = (uint32_t)(hash >> 32)};
+        *s = (slot){.hash = hash, .where = at << LENGTH_BITS | n};
         w->taken++;
     }
-    s->count += count;
-    w->total += count;
+    s->count++;
+    w->total++;
     return SB_OK;
+}
+
+/* ---- runs ---------------------------------------------------------------- */
+
+static int by_run_order(const sb_words *w, const slot *a, const slot *b)
+{
+    if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+    sb_counted x = word_in(w, a), y = word_in(w, b);
+    return sb_word_compare(x.text, x.n, y.text, y.n);
+}
+
+/* All taken slots to the front, in order. What a slot has to pass is not in
+ * order only as far as linear probing had to look for a free one. */
+static void sort(sb_words *w)
+{
+    slot *s = w->slots;
+    size_t n = 0;
+    for (size_t i = 0; i < w->first + TAIL; i++) {
+        if (!s[i].count) continue;
+        slot now = s[i];
+        size_t k = n++;
+        for (; k && by_run_order(w, &now, &s[k - 1]) < 0; k--) s[k] = s[k - 1];
+        s[k] = now;
+    }
+}
+
+/* All runs into one. */
+static sb_status merge_runs(sb_words *w)
+{
+    char *path[SB_RUNS_MAX + 1] = {NULL}; /* the last: the new one, at first */
+    sb_status st = SB_OK;
+    for (size_t i = 0; i <= SB_RUNS_MAX && st == SB_OK; i++)
+        if (!(path[i] = sb_run_path(w->stem, i)))
+            st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: paths");
+    if (st == SB_OK)
+        st = sb_runs_merge((const char *const *)path, w->runs, 0,
+                           SB_RUN_SECTIONS, path[SB_RUNS_MAX], NULL);
+    for (size_t i = 0; i < w->runs && st == SB_OK; i++)
+        st = sb_dir_remove(path[i]);
+    if (st == SB_OK) st = sb_rename(path[SB_RUNS_MAX], path[0]);
+    if (st == SB_OK) w->runs = 1;
+    for (size_t i = 0; i <= SB_RUNS_MAX; i++) sb_free(path[i]);
+    return st;
+}
+
+/* The table into a new run; it is empty then. */
+static sb_status spill(sb_words *w)
+{
+    sb_run_writer *run = NULL;
+    if (w->runs == SB_RUNS_MAX) SB_TRY(merge_runs(w));
+    char *path = sb_run_path(w->stem, w->runs);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+    sort(w);
+    sb_status st = sb_run_create(path, &run);
+    sb_free(path);
+    SB_TRY(st);
+    for (size_t i = 0; i < w->taken; i++) {
+        sb_counted word = word_in(w, &w->slots[i]);
+        sb_run_put(run, w->slots[i].hash, &word);
+    }
+    SB_TRY(sb_run_close(run, SB_OK));
+    w->runs++;
+    memset(w->slots, 0, (w->first + TAIL) * sizeof *w->slots);
+    w->taken = 0;
+    w->arena.n = 0;
+    return SB_OK;
+}
+
+sb_status sb_words_end(sb_words *w, size_t most, size_t *runs_out)
+{
+    if (w->taken) SB_TRY(spill(w));
+    drop_table(w);
+    if (w->runs > most) SB_TRY(merge_runs(w));
+    *runs_out = w->runs;
+    return SB_OK;
+}
+
+/* ---- counting ------------------------------------------------------------ */
+
+typedef struct found {
+    const char *word;
+    size_t n;
+    uint64_t hash;
+} found;
+
+/* The next words of the text, at most AHEAD; their slots are on their way
+ * while the others are looked for. */
+static size_t look_ahead(sb_words *w, const char *text, size_t n, size_t *at,
+                         found f[AHEAD])
+{
+    size_t k = 0, bytes;
+    const char *word;
+    while (k < AHEAD && (bytes = sb_next_word(text, n, at, &word)) > 0) {
+        if (bytes > SB_WORD_CHARS &&
+            sb_word_chars(word, bytes) > SB_WORD_CHARS) {
+            w->too_long++;
+            continue;
+        }
+        f[k] = (found){word, bytes, sb_hash64(word, bytes)};
+        __builtin_prefetch(&w->slots[first_slot(w, f[k].hash)]);
+        k++;
+    }
+    return k;
 }
 
 sb_status sb_words_count(sb_words *w, const char *text, size_t n)
 {
+    found f[AHEAD];
     size_t at = 0, k;
-    const char *word;
-    while ((k = sb_next_word(text, n, &at, &word)) > 0) {
-        if (k > SB_WORD_CHARS && sb_word_chars(word, k) > SB_WORD_CHARS)
-            continue;
-        SB_TRY(add(w, word, k, 1));
-    }
-    return SB_OK;
-}
-
-/* ---- the journey --------------------------------------------------------- */
-
-sb_status sb_words_pack(const sb_words *w, sb_buffer *out)
-{
-    for (size_t i = 0; i <= w->mask; i++) {
-        const slot *s = &w->slots[i];
-        if (!s->count) continue;
-        unsigned char head[PACK_HEAD];
-        for (int k = 0; k < 8; k++)
-            head[k] = (unsigned char)(s->count >> (8 * k) & 0xff);
-        head[8] = (unsigned char)(s->n & 0xff);
-        head[9] = (unsigned char)(s->n >> 8 & 0xff);
-        SB_TRY(sb_buffer_add(out, head, sizeof head));
-        SB_TRY(sb_buffer_add(out, w->arena.data + s->at, s->n));
-    }
-    return SB_OK;
-}
-
-static int is_word(const char *text, size_t n)
-{
-    size_t at = 0;
-    const char *word;
-    return n > 0 && n <= SB_WORD_BYTES && sb_utf8_valid(text, n) == n &&
-           !memchr(text, 0, n) && sb_word_chars(text, n) <= SB_WORD_CHARS &&
-           sb_next_word(text, n, &at, &word) == n;
-}
-
-sb_status sb_words_unpack(sb_words *w, const char *data, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        SB_REQUIRE(n - i > PACK_HEAD, SB_EFORMAT,
-                   "packed word counts are cut off at byte %zu", i);
-        const unsigned char *head = (const unsigned char *)data + i;
-        uint64_t count = 0;
-        for (int k = 7; k >= 0; k--) count = count << 8 | head[k];
-        size_t k = head[8] | (size_t)head[9] << 8;
-        i += PACK_HEAD;
-        SB_REQUIRE(k <= n - i && count && is_word(data + i, k), SB_EFORMAT,
-                   "packed word counts are damaged at byte %zu", i);
-        SB_TRY(add(w, data + i, k, count));
-        i += k;
-    }
-    return SB_OK;
-}
-
-/* ---- in order ------------------------------------------------------------ */
-
-static int by_bytes(const void *a, const void *b)
-{
-    const sb_counted *x = a, *y = b;
-    int c = memcmp(x->text, y->text, x->n < y->n ? x->n : y->n);
-    return c ? c : (x->n > y->n) - (x->n < y->n);
-}
-
-sb_status sb_words_sorted(const sb_words *w, sb_counted **all_out)
-{
-    sb_counted *all;
-    size_t n = 0;
-    SB_TRY(sb_alloc(w->taken, sizeof *all, "sorted words", &all));
-    for (size_t i = 0; i <= w->mask; i++) {
-        const slot *s = &w->slots[i];
-        if (s->count)
-            all[n++] = (sb_counted){w->arena.data + s->at, s->n, s->count};
-    }
-    qsort(all, n, sizeof *all, by_bytes);
-    *all_out = all;
-    return SB_OK;
-}
-
-/* ---- letters ------------------------------------------------------------- */
-
-uint32_t sb_letter_at(const char *word, size_t n, size_t *bytes_out)
-{
-    size_t k = 1;
-    uint32_t c = (unsigned char)word[0];
-    for (; k < n && ((unsigned char)word[k] >> 6) == 2; k++)
-        c = c << 8 | (unsigned char)word[k];
-    *bytes_out = k;
-    return c;
-}
-
-static int by_letter(const void *a, const void *b)
-{
-    const sb_letter *x = a, *y = b;
-    return (x->c > y->c) - (x->c < y->c);
-}
-
-static int by_falling_count(const void *a, const void *b)
-{
-    const sb_letter *x = a, *y = b;
-    if (x->count != y->count) return x->count < y->count ? 1 : -1;
-    return by_letter(a, b);
-}
-
-/* Sum up equal letters; leaves them sorted. */
-static void fold(sb_letters *a)
-{
-    size_t n = 0;
-    qsort(a->of, a->n, sizeof *a->of, by_letter);
-    for (size_t i = 0; i < a->n; i++) {
-        if (n && a->of[n - 1].c == a->of[i].c)
-            a->of[n - 1].count += a->of[i].count;
-        else
-            a->of[n++] = a->of[i];
-    }
-    a->n = n;
-}
-
-static sb_status count_letters(const sb_counted *words, size_t n, sb_letters *a)
-{
-    uint64_t ascii[128] = {0};
-    size_t fold_at = 1 << 16;
-    for (size_t w = 0; w < n; w++) {
-        const sb_counted *word = &words[w];
-        for (size_t i = 0, k; i < word->n; i += k) {
-            uint32_t c = sb_letter_at(word->text + i, word->n - i, &k);
-            if (c < 128) {
-                ascii[c] += word->count;
-                continue;
-            }
-            if (a->n == fold_at) {
-                fold(a);
-                fold_at = 2 * a->n > 1 << 16 ? 2 * a->n : 1 << 16;
-            }
-            SB_TRY(
-                sb_grow(&a->of, &a->cap, a->n + 1, sizeof *a->of, "letters"));
-            a->of[a->n++] = (sb_letter){c, word->count};
+    while ((k = look_ahead(w, text, n, &at, f)) > 0) {
+        SB_REQUIRE(w->total <= SB_COUNT_MAX - AHEAD, SB_ELIMIT,
+                   "more words than can be counted");
+        for (size_t i = 0; i < k;) {
+            int full;
+            SB_TRY(add(w, f[i].word, f[i].n, f[i].hash, &full));
+            if (full) SB_TRY(spill(w));
+            i += !full;
         }
     }
-    SB_TRY(sb_grow(&a->of, &a->cap, a->n + 128, sizeof *a->of, "letters"));
-    for (uint32_t c = 0; c < 128; c++)
-        if (ascii[c]) a->of[a->n++] = (sb_letter){c, ascii[c]};
-    fold(a);
     return SB_OK;
-}
-
-sb_status sb_letters_count(const sb_counted *words, size_t n, size_t limit,
-                           sb_letters *a)
-{
-    SB_TRY(count_letters(words, n, a));
-    if (a->n <= limit) return SB_OK;
-    qsort(a->of, a->n, sizeof *a->of, by_falling_count);
-    a->n = limit;
-    qsort(a->of, a->n, sizeof *a->of, by_letter);
-    return SB_OK;
-}
-
-int sb_letters_have(const sb_letters *a, uint32_t c)
-{
-    sb_letter key = {c, 0};
-    return a->n && bsearch(&key, a->of, a->n, sizeof *a->of, by_letter);
 }

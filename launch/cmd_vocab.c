@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * cmd_vocab.c - `shardbert vocab`: every rank counts the words of its units,
- * rank 0 gathers the counts and trains. The same bytes for any number of
- * ranks.
+ * together they add up, rank 0 trains. The same bytes for any number of ranks.
  *
  *   <run>/vocab/vocab.txt     the pieces
- *   <run>/vocab/made-from     options and identity of the input */
+ *   <run>/vocab/made-from     options and identity of the input
+ *   <run>/vocab/.tmp-words    counts on their way; sb_app_begin removes what
+ *                             a killed run leaves of it */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 #include "comm/base/stop.h"
 #include "dataset/text.h"
 #include "dataset/wordpiece_train.h"
+#include "dataset/words.h"
 #include "launch/common.h"
 #include "launch/crew.h"
+#include "launch/gather_words.h"
 
 typedef struct job {
     sb_app *app;
@@ -25,6 +28,7 @@ typedef struct job {
     sb_tally *tally; /* [sources] */
     sb_crew crew;
     sb_buffer text;
+    sb_gathered all;
     sb_progress progress;
 } job;
 
@@ -57,7 +61,7 @@ out:
 static sb_status count_units(job *j)
 {
     sb_comm *c = j->app->comm;
-    size_t n = sb_sources_units(j->sources), *order;
+    size_t n = sb_sources_units(j->sources), *order = NULL;
     sb_status st = sb_alloc(n, sizeof *order, "units", &order);
     if (st == SB_OK)
         st = sb_alloc(sb_sources_count(j->sources), sizeof *j->tally, "sources",
@@ -71,86 +75,124 @@ static sb_status count_units(job *j)
     return st;
 }
 
-/* All ranks' counts into rank 0's. */
-static sb_status gather_words(job *j)
-{
-    sb_comm *c = j->app->comm;
-    int size = sb_comm_size(c), me = sb_comm_rank(c);
-    size_t *n = NULL;
-    sb_buffer mine = {0}, all = {0};
-    sb_status st = sb_alloc(2 * (size_t)size, sizeof *n, "word counts", &n);
-    if (st == SB_OK && me != 0) st = sb_words_pack(j->words, &mine);
-    SB_GOTO(st, sb_agree(c, st), out);
-    n[0] = mine.n;
-    sb_comm_exchange_counts(c, n, n + size);
-    size_t bytes = 0;
-    for (int r = 0; r < size; r++) bytes += n[size + r];
-    st = sb_grow(&all.data, &all.cap, bytes, 1, "word counts");
-    SB_GOTO(st, sb_agree(c, st), out);
-    sb_comm_exchange(c, 1, mine.data, n, all.data, n + size);
-    for (size_t at = 0, r = 0; r < (size_t)size && st == SB_OK; r++) {
-        if (n[(size_t)size + r])
-            st = sb_words_unpack(j->words, all.data + at, n[(size_t)size + r]);
-        at += n[(size_t)size + r];
-    }
-    st = sb_agree(c, st);
-out:
-    sb_free(n);
-    free(mine.data);
-    free(all.data);
-    return st;
-}
-
-static void show(void *arg, double share)
-{
-    sb_progress_show(arg, share, "training WordPiece");
-}
-
-static sb_status train(job *j, const char *dir, const char *made_from)
+static sb_wordpiece_options options(const job *j)
 {
     const sb_config *c = j->app->config;
-    sb_wordpiece_options o = {
+    return (sb_wordpiece_options){
         .size = (uint32_t)sb_config_int(c, "vocab-size"),
         .alphabet_limit = (uint32_t)sb_config_int(c, "alphabet-limit"),
         .min_count = (uint64_t)sb_config_int(c, "min-count")};
-    sb_buffer out = {0};
-    uint32_t size = 0;
-    char *path = NULL, *record = NULL;
-    sb_progress_begin(&j->progress, "vocab", 0);
-    sb_status st;
-    SB_GOTO(st,
-            sb_wordpiece_train(j->words, &o, show, &j->progress, &out, &size),
-            out);
-    if (size < o.size)
-        sb_log(SB_LOG_WARN, "the text yields %u pieces, not %u", size, o.size);
-    path = sb_path_join(dir, "vocab.txt");
-    record = sb_path_join(dir, "made-from");
-    st = path && record
-             ? SB_OK
-             : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-    if (st == SB_OK) st = sb_file_write(path, out.data, out.n);
+}
+
+/* ---- the words of all ranks ---------------------------------------------- */
+
+static sb_status count_and_gather(job *j, const char *words_dir)
+{
+    sb_comm *c = j->app->comm;
+    sb_wordpiece_options o = options(j);
+    sb_status st = SB_OK;
+    if (sb_comm_rank(c) == 0) st = sb_dir_make(words_dir);
+    SB_TRY(sb_agree(c, st));
+    st = sb_gather_open(c, words_dir, sb_app_memory(j->app), &j->words);
+    SB_TRY(sb_agree(c, st));
+    SB_TRY(count_units(j));
+    SB_TRY(sb_app_check_bad(j->app, j->sources, j->tally));
+    return sb_gather_words(c, j->words, words_dir, sb_app_memory(j->app), &o,
+                           &j->all);
+}
+
+static void warn_of_rest(const job *j)
+{
+    const sb_gathered *g = &j->all;
+    if (!g->left.words) return;
+    sb_log(SB_LOG_WARN,
+           "--memory %s is too small for all words: %" PRIu64 " of %" PRIu64
+           " distinct words are left out, those that occur less than %" PRIu64
+           " times (%" PRIu64 " of %" PRIu64 " occurrences)",
+           sb_config_text(j->app->config, "memory"), g->left.words,
+           g->left.words + g->kept.words, g->least, g->left.uses,
+           g->left.uses + g->kept.uses);
+}
+
+/* The files go as soon as the words are in rank 0's memory, or nothing will
+ * come of them. */
+static sb_status all_words(job *j, const char *words_dir)
+{
+    sb_comm *c = j->app->comm;
+    sb_status st = count_and_gather(j, words_dir);
+    sb_words_close(j->words);
+    j->words = NULL;
+    free(j->text.data);
+    j->text = (sb_buffer){0};
+    if (st == SB_OK) warn_of_rest(j);
+    if (sb_comm_rank(c) != 0) return sb_agree(c, st);
+    sb_error first = *sb_error_last(); /* what failed, not what follows */
+    sb_status removed = sb_dir_remove(words_dir);
+    return sb_agree(c, st == SB_OK ? removed : sb_error_set(&first));
+}
+
+/* ---- training ------------------------------------------------------------ */
+
+static int show(void *arg, double share)
+{
+    sb_progress_show(arg, share, "training WordPiece");
+    return sb_stop_asked();
+}
+
+static sb_status save(job *j, const char *dir, const char *made_from,
+                      const sb_buffer *text, uint32_t size)
+{
+    const sb_gathered *g = &j->all;
+    char *path = sb_path_join(dir, "vocab.txt");
+    char *record = sb_path_join(dir, "made-from");
+    sb_status st = path && record ? SB_OK
+                                  : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                            "out of memory: a path");
+    if (st == SB_OK) st = sb_file_write(path, text->data, text->n);
     if (st == SB_OK) st = sb_file_write(record, made_from, strlen(made_from));
     if (st == SB_OK)
         sb_progress_end(
             &j->progress,
             "%u pieces from %" PRIu64 " words, %" PRIu64 " distinct; %s", size,
-            sb_words_total(j->words), sb_words_distinct(j->words), path);
-out:
-    free(out.data);
+            g->kept.uses + g->left.uses, g->kept.words + g->left.words, path);
     sb_free(path);
     sb_free(record);
+    return st;
+}
+
+static sb_status train(job *j, const char *dir, const char *made_from)
+{
+    sb_wordpiece_options o = options(j);
+    sb_buffer out = {0};
+    uint64_t *uses = NULL;
+    uint32_t size = 0;
+    sb_progress_begin(&j->progress, "vocab", 0);
+    sb_status st = sb_wordpiece_train(&j->all.list, &o, show, &j->progress,
+                                      &out, &uses, &size);
+    if (st == SB_OK && size < o.size)
+        sb_log(SB_LOG_WARN, "the text yields %u pieces, not %u", size, o.size);
+    if (st == SB_OK) st = save(j, dir, made_from, &out, size);
+    free(out.data);
+    sb_free(uses);
     return st;
 }
 
 static sb_status work(job *j, const char *dir, const char *made_from)
 {
     sb_comm *c = j->app->comm;
-    SB_TRY(sb_agree(c, sb_words_open(&j->words)));
-    SB_TRY(count_units(j));
-    SB_TRY(sb_app_check_bad(j->app, j->sources, j->tally));
-    SB_TRY(gather_words(j));
-    return sb_agree(c, sb_comm_rank(c) == 0 ? train(j, dir, made_from) : SB_OK);
+    char *words_dir = sb_path_join(dir, ".tmp-words");
+    sb_status st = words_dir ? SB_OK
+                             : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                       "out of memory: a path");
+    st = sb_agree(c, st);
+    if (st == SB_OK) st = all_words(j, words_dir);
+    sb_free(words_dir);
+    SB_TRY(st);
+    st = sb_comm_rank(c) == 0 ? train(j, dir, made_from) : SB_OK;
+    return sb_agree(c, st);
 }
+
+/* ---- the command --------------------------------------------------------- */
 
 /* What the vocabulary depends on. */
 static char *made_from(const job *j)
@@ -158,9 +200,10 @@ static char *made_from(const job *j)
     const sb_config *c = j->app->config;
     return sb_format(
         "input = %016" PRIx64 "\nvocab-size = %s\nalphabet-limit = %s\n"
-        "min-count = %s\n",
+        "min-count = %s\nmemory = %s\n",
         sb_sources_identity(j->sources), sb_config_text(c, "vocab-size"),
-        sb_config_text(c, "alphabet-limit"), sb_config_text(c, "min-count"));
+        sb_config_text(c, "alphabet-limit"), sb_config_text(c, "min-count"),
+        sb_config_text(c, "memory"));
 }
 
 static sb_status prepare(job *j, const char *dir, const char *record,
@@ -199,6 +242,7 @@ out:
     sb_words_close(j.words);
     sb_sources_close(j.sources);
     free(j.text.data);
+    sb_free(j.all.list.data);
     sb_free(j.tally);
     char *owned[] = {used, dir, record, from};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)

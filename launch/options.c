@@ -26,6 +26,10 @@ enum {
     {                                                                          \
         name, SB_OPT_INT, phases, def, min, max, NULL, "N", help               \
     }
+#define SIZE(name, phases, def, min, help)                                     \
+    {                                                                          \
+        name, SB_OPT_SIZE, phases, def, min, BIG, NULL, "BYTES", help          \
+    }
 #define REAL(name, phases, def, min, max, help)                                \
     {                                                                          \
         name, SB_OPT_REAL, phases, def, min, max, NULL, "X", help              \
@@ -66,12 +70,13 @@ const sb_option sb_options[] = {
     REAL("max-ratio", VOCAB | INGEST, "200", 1, 1e9,
          "a file that unpacks to more than 1 GiB and more times its size than "
          "this is a bomb"),
-    INT("memory", VOCAB | INGEST, "4294967296", 64 << 20, BIG, "x"),
     BOOL("drop-duplicates", INGEST, "false",
          "leave out documents that equal an earlier one (read twice for it)"),
     INT("vocab-size", VOCAB, "256000", 6, 16e6, "pieces of the vocabulary"),
     INT("alphabet-limit", VOCAB, "1000", 1, 1e6, "most letters kept"),
     INT("min-count", VOCAB, "2", 1, BIG, "rarer pairs are not merged"),
+    SIZE("memory", VOCAB | INGEST, "4G", 64 << 20,
+         "what a rank may take; rare words are left out if it is not enough"),
     REAL("held-out", INGEST, "0.005", 0, 0.5,
          "share of documents kept for evaluation, chosen by their hash"),
     INT("block-tokens", INGEST, "32768", 1024, 1048576,

@@ -87,26 +87,32 @@ const char *sb_nearest(const char *word, const void *names, size_t stride,
 
 /* ---- checking a value ---------------------------------------------------- */
 
+static const char size_suffix[] = "KMGT";
+
+/* What a suffix multiplies with; 0: it is none. */
+static double factor(const sb_option *o, char suffix)
+{
+    const char *at = suffix ? strchr(size_suffix, suffix) : NULL;
+    if (o->type == SB_OPT_SIZE)
+        return at ? ldexp(1, 10 * (int)(at - size_suffix + 1)) : 0;
+    if (o->type != SB_OPT_INT) return 0;
+    return suffix == 'k' ? 1e3 : suffix == 'M' ? 1e6 : suffix == 'G' ? 1e9 : 0;
+}
+
 static sb_status parse_number(const sb_option *o, const char *text,
                               double *number_out)
 {
     char *end;
     errno = 0;
     double v = strtod(text, &end);
-    if (o->type == SB_OPT_INT && end != text && end[0] && !end[1]) {
-        double factor = *end == 'k'   ? 1e3
-                        : *end == 'M' ? 1e6
-                        : *end == 'G' ? 1e9
-                                      : 0;
-        if (factor != 0) {
-            v *= factor;
-            end++;
-        }
-    }
+    if (end != text && end[0] && !end[1] && factor(o, *end) != 0)
+        v *= factor(o, *end++);
     SB_REQUIRE(end != text && !*end && !errno && isfinite(v) &&
                    (o->type == SB_OPT_REAL || v == floor(v)),
                SB_EINVAL, "%s = '%s': %s expected", o->name, text,
-               o->type == SB_OPT_INT ? "a whole number" : "a number");
+               o->type == SB_OPT_INT    ? "a whole number"
+               : o->type == SB_OPT_SIZE ? "a number of bytes, like 512M or 4G,"
+                                        : "a number");
     SB_REQUIRE(v >= o->min && v <= o->max, SB_EINVAL,
                "%s = %s is out of range: it must lie between %.10g and %.10g",
                o->name, text, o->min, o->max);
@@ -143,6 +149,7 @@ static sb_status check(const sb_option *o, const char *text)
     int flag;
     switch (o->type) {
     case SB_OPT_INT:
+    case SB_OPT_SIZE:
     case SB_OPT_REAL:
         return parse_number(o, text, &number);
     case SB_OPT_BOOL:
@@ -171,19 +178,29 @@ static size_t find(const sb_config *c, const char *name)
     return i;
 }
 
+static void spell_number(const sb_option *o, double v, char number[40])
+{
+    int power = 0;
+    if (o->type == SB_OPT_REAL)
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(number, 40, "%.*g", digits, v);
+            if (strtod(number, NULL) == v) return;
+        }
+    if (o->type == SB_OPT_SIZE)
+        for (; v != 0 && power < 4 && fmod(v, 1024) == 0; power++) v /= 1024;
+    snprintf(number, 40, "%.0f%.1s", v, power ? size_suffix + power - 1 : "");
+}
+
 /* Numbers in one spelling, the shortest that reads back the same, so that what
  * is written down can be compared as text: 1k and 1000 are one value. */
 static sb_status spell(const sb_option *o, const char *text, char **out)
 {
     char number[40];
     double v;
-    if (o->type == SB_OPT_INT || o->type == SB_OPT_REAL) {
+    if (o->type == SB_OPT_INT || o->type == SB_OPT_SIZE ||
+        o->type == SB_OPT_REAL) {
         SB_TRY(parse_number(o, text, &v));
-        for (int digits = 1; digits <= 17; digits++) {
-            snprintf(number, sizeof number, "%.*g", digits, v);
-            if (strtod(number, NULL) == v) break;
-        }
-        if (o->type == SB_OPT_INT) snprintf(number, sizeof number, "%.0f", v);
+        spell_number(o, v, number);
         text = number;
     }
     *out = strdup(text);

@@ -17,7 +17,8 @@
 
 typedef enum sb_option_type {
     SB_OPT_TEXT,
-    SB_OPT_INT, /* also with a suffix: 250k, 4M, 2G (powers of 1000)      */
+    SB_OPT_INT,  /* also with a suffix: 250k, 4M, 2G (powers of 1000)      */
+    SB_OPT_SIZE, /* bytes, also with a suffix: 64K, 512M, 4G, 1T (of 1024)  */
     SB_OPT_REAL,
     SB_OPT_BOOL, /* true/false, yes/no, on/off, 1/0; bare --name is true   */
     SB_OPT_CHOICE,
@@ -29,7 +30,7 @@ typedef struct sb_option {
     sb_option_type type;
     unsigned phases;     /* bit mask, meaning is the caller's               */
     const char *def;     /* default as text; NULL: not set                  */
-    double min, max;     /* INT and REAL, inclusive                         */
+    double min, max;     /* INT, SIZE and REAL, inclusive                   */
     const char *choices; /* CHOICE: "skip-gram|cbow"                        */
     const char *value;   /* what the help calls it: "DIR", "N"              */
     const char *help;    /* one sentence                                    */
@@ -60,7 +61,7 @@ const char *sb_config_word(const sb_config *c, size_t i);
 
 /* Values. Asking for a name that is not in the table is a bug (aborts). */
 const char *sb_config_text(const sb_config *c, const char *name); /* or NULL */
-int64_t sb_config_int(const sb_config *c, const char *name);
+int64_t sb_config_int(const sb_config *c, const char *name);      /* or SIZE */
 double sb_config_real(const sb_config *c, const char *name);
 int sb_config_bool(const sb_config *c, const char *name);
 size_t sb_config_list(const sb_config *c, const char *name,

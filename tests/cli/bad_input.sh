@@ -64,6 +64,8 @@ options() {
     on1 expect 2 'a control character is in it' mlm --run $'a\nb'
     on1 hint 2 'mlm --help' mlm extra
     on1 hint 2 'mlm --help' mlm -dim 32
+    on1 expect 2 "memory = '4g': a number of bytes, like 512M or 4G, expected" vocab --memory 4g
+    on1 expect 2 'memory = 1M is out of range' vocab --memory 1M
     on1 expect 2 'window = 0 is out of range' word2vec --window 0
     on1 expect 2 'negative = 64 is out of range' word2vec --negative 64
     on1and3 expect 2 'alpha 0: the learning rate must be above 0' word2vec --run run $own --alpha 0

@@ -129,7 +129,7 @@ for name in vocab ingest word2vec mlm; do phase whole 2 $name; done
 # the same folder, then the same command undisturbed
 disturb() {
     local name=$1 again=$2 glob kills=0 longest=200
-    [ "$name" != ingest ] || longest=30
+    case $name in vocab | ingest) longest=30 ;; esac
     rm -rf run
     mkdir run
     [ "$name" = vocab ] || cp -r whole/vocab run/
@@ -143,7 +143,7 @@ disturb() {
 rounds=1
 [ -z "${SB_LONG:-}" ] || rounds=10 # tests/run --long
 for ((round = 0; round < rounds; round++)); do
-    disturb vocab 3 . run/vocab.used run/vocab.used
+    disturb vocab 3 . run/vocab.used run/vocab/.tmp-words 'run/vocab/.tmp-words/*.run'
     disturb ingest 3 run/ingest.used run/corpus/made-from 'run/corpus/unit-0000[1-7].done'
     disturb word2vec 2 run/word2vec.used run/word2vec/metrics.jsonl 'run/word2vec/ckpt-*'
     disturb mlm 3 run/mlm/metrics.jsonl 'run/mlm/ckpt-*' 'run/mlm/ckpt-*'

@@ -19,6 +19,7 @@ static const sb_option table[] = {
     {"kind", SB_OPT_CHOICE, B, "cat", 0, 0, "cat|dog", "WHICH", "which"},
     {"source", SB_OPT_LIST, A, NULL, 0, 0, NULL, "S", "where from"},
     {"run", SB_OPT_TEXT, A | B, "run", 0, 0, NULL, "DIR", "where to"},
+    {"room", SB_OPT_SIZE, B, "4096M", 1024, 1e15, NULL, "BYTES", "how much"},
 };
 
 static sb_config *config;
@@ -125,13 +126,41 @@ static void the_effective_configuration_reads_back_the_same(void **state)
     assert_string_equal(text, "steps = 10\nrate = 0.5\npack = false\n"
                               "source = text:*.txt\nrun = run\n");
     sb_config *again;
-    assert_int_equal(sb_config_open(table, 6, &again), SB_OK);
+    assert_int_equal(
+        sb_config_open(table, sizeof table / sizeof *table, &again), SB_OK);
     assert_int_equal(sb_config_parse(again, text, "used"), SB_OK);
     char *twice = sb_config_effective(again, A);
     assert_string_equal(text, twice);
     sb_free(text);
     sb_free(twice);
     sb_config_close(again);
+}
+
+static void sizes_have_suffixes_and_one_spelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *spelled;
+        int64_t bytes;
+    } good[] = {{"1024", "1K", 1024},
+                {"1025", "1025", 1025},
+                {"1.5M", "1536K", 1536 << 10},
+                {"512M", "512M", 512 << 20},
+                {"4G", "4G", INT64_C(4) << 30},
+                {"4294967296", "4G", INT64_C(4) << 30},
+                {"0.5T", "512G", INT64_C(512) << 30}};
+    assert_string_equal(sb_config_text(config, "room"), "4G");
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(args(B, 2, "--room", good[i].text), SB_OK);
+        assert_string_equal(sb_config_text(config, "room"), good[i].spelled);
+        assert_int_equal(sb_config_int(config, "room"), good[i].bytes);
+    }
+    static const char *const bad[] = {"",    "G",   "4g",    "4GB", "4 G",
+                                      "1.5", "0",   "1023",  "-1G", "4k",
+                                      "nan", "inf", "9999T", "4GG", "x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(args(B, 2, "--room", bad[i]), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--steps", "4K"), SB_EINVAL); /* k: 1000 */
 }
 
 static void a_broken_file_names_its_line(void **state)
@@ -199,6 +228,7 @@ int main(void)
         TEST(lists_grow_and_a_stronger_origin_replaces_them),
         TEST(plain_words_are_collected),
         TEST(the_effective_configuration_reads_back_the_same),
+        TEST(sizes_have_suffixes_and_one_spelling),
         TEST(a_broken_file_names_its_line),
         TEST(a_file_has_comments_and_lines_of_any_length),
         TEST(an_indented_line_is_an_option_of_its_own),

@@ -1,39 +1,47 @@
 /* SPDX-License-Identifier: MIT
- * wordpiece_train.c - word counts and the vocabulary made from them, against a
- * trainer that counts all pairs anew for every merge. */
+ * wordpiece_train.c - the vocabulary made from word counts, against a trainer
+ * that counts all pairs anew for every merge. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "comm/base/mem.h"
+#include "dataset/tokenize.h"
 #include "dataset/vocab.h"
 #include "dataset/wordpiece_train.h"
+#include "tests/unit/made_words.h"
 
 #define SPECIAL "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"
 
 static sb_words *count(const char *text)
 {
-    sb_words *w = NULL;
-    assert_int_equal(sb_words_open(&w), SB_OK);
-    assert_int_equal(sb_words_count(w, text, strlen(text)), SB_OK);
-    return w;
+    return made_words(text, MADE_MEMORY);
 }
 
-static char *train(const sb_words *w, uint32_t size, uint32_t letters,
-                   uint64_t min_count, uint32_t *size_out)
+/* Ends and closes w. uses_out: NULL, or sb_free. */
+static char *train_and_use(sb_words *w, uint32_t size, uint32_t letters,
+                           uint64_t min_count, uint32_t *size_out,
+                           uint64_t **uses_out)
 {
     sb_buffer out = {NULL, 0, 0};
     sb_wordpiece_options o = {size, letters, min_count};
-    assert_int_equal(sb_wordpiece_train(w, &o, NULL, NULL, &out, size_out),
-                     SB_OK);
+    sb_word_list l = made_list(w);
+    assert_int_equal(
+        sb_wordpiece_train(&l, &o, NULL, NULL, &out, uses_out, size_out),
+        SB_OK);
     assert_int_equal(sb_buffer_add(&out, "", 1), SB_OK);
+    sb_free(l.data);
     return out.data;
+}
+
+static char *train(sb_words *w, uint32_t size, uint32_t letters,
+                   uint64_t min_count, uint32_t *size_out)
+{
+    uint64_t *uses;
+    char *text = train_and_use(w, size, letters, min_count, size_out, &uses);
+    sb_free(uses);
+    return text;
 }
 
 static void gives(const char *text, uint32_t size, uint32_t letters,
@@ -46,104 +54,6 @@ static void gives(const char *text, uint32_t size, uint32_t letters,
     for (const char *c = got; *c; c++) lines += *c == '\n';
     assert_int_equal(n, lines);
     free(got);
-    sb_words_close(w);
-}
-
-/* ---- words --------------------------------------------------------------- */
-
-static void words_are_counted(void **state)
-{
-    (void)state;
-    sb_words *w = count("the cat and the dog , the end .");
-    assert_int_equal(sb_words_distinct(w), 7);
-    assert_int_equal(sb_words_total(w), 9);
-    sb_words_close(w);
-}
-
-static void words_of_more_than_a_hundred_characters_do_not_count(void **state)
-{
-    (void)state;
-    char text[512];
-    memset(text, 'x', sizeof text);
-    text[100] = ' ';
-    text[202] = 0;
-    sb_words *w = count(text); /* 100 and 101 characters */
-    assert_int_equal(sb_words_total(w), 1);
-    sb_words_close(w);
-    for (int i = 0; i < 100; i++) memcpy(text + 2 * i, "\xce\xb2", 2);
-    text[200] = 0;
-    w = count(text);
-    assert_int_equal(sb_words_total(w), 1);
-    sb_words_close(w);
-}
-
-static void packed_counts_add_up(void **state)
-{
-    (void)state;
-    sb_words *a = count("x y z x"), *b = count("z q \xce\xb2 q z");
-    sb_buffer pack = {NULL, 0, 0};
-    assert_int_equal(sb_words_pack(b, &pack), SB_OK);
-    assert_int_equal(sb_words_unpack(a, pack.data, pack.n), SB_OK);
-    assert_int_equal(sb_words_distinct(a), 5);
-    assert_int_equal(sb_words_total(a), 9);
-    sb_words *c = count("z q \xce\xb2 q z x y z x");
-    uint32_t n;
-    char *left = train(a, 100, 100, 1, &n), *right = train(c, 100, 100, 1, &n);
-    assert_string_equal(left, right);
-    free(left);
-    free(right);
-    free(pack.data);
-    sb_words_close(a);
-    sb_words_close(b);
-    sb_words_close(c);
-}
-
-static void damaged_packs_are_refused(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *bytes;
-        size_t n;
-    } bad[] = {{"\1", 1},
-               {"\1\0\0\0\0\0\0\0\1\0", 10},     /* no word */
-               {"\1\0\0\0\0\0\0\0\2\0a", 11},    /* cut off */
-               {"\1\0\0\0\0\0\0\0\0\0a", 11},    /* empty */
-               {"\0\0\0\0\0\0\0\0\1\0a", 11},    /* never seen */
-               {"\1\0\0\0\0\0\0\0\3\0a b", 13},  /* two words */
-               {"\1\0\0\0\0\0\0\0\2\0a\n", 12},  /* a line */
-               {"\1\0\0\0\0\0\0\0\1\0\xff", 11}, /* not UTF-8 */
-               {"\1\0\0\0\0\0\0\0\1\0\0", 11},   /* NUL */
-               {"\1\0\0\0\0\0\0\0\xff\xff_", 11}};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        sb_words *w = count("");
-        char *exact = malloc(bad[i].n);
-        assert_non_null(exact);
-        memcpy(exact, bad[i].bytes, bad[i].n);
-        assert_int_equal(sb_words_unpack(w, exact, bad[i].n), SB_EFORMAT);
-        free(exact);
-        sb_words_close(w);
-    }
-    sb_words *w = count("a");
-    assert_int_equal(
-        sb_words_unpack(w, "\xff\xff\xff\xff\xff\xff\xff\x7f\1\0a", 11),
-        SB_ELIMIT);
-    assert_int_equal(sb_words_total(w), 1);
-    sb_words_close(w);
-}
-
-static void a_hundred_thousand_words_are_all_kept(void **state)
-{
-    (void)state;
-    sb_words *w = count("");
-    for (int round = 0; round < 2; round++)
-        for (int i = 0; i < 100000; i++) {
-            char text[16];
-            int n = snprintf(text, sizeof text, "%d", i);
-            assert_int_equal(sb_words_count(w, text, (size_t)n), SB_OK);
-        }
-    assert_int_equal(sb_words_distinct(w), 100000);
-    assert_int_equal(sb_words_total(w), 200000);
-    sb_words_close(w);
 }
 
 /* ---- training ------------------------------------------------------------ */
@@ -175,26 +85,58 @@ static void rare_letters_fall_out_of_the_alphabet(void **state)
     gives("axb ayb azb", 100, 2, 3, SPECIAL "##b\na\nab\nb\n");
 }
 
+static sb_status train_list(const sb_word_list *l, uint32_t size,
+                            int (*progress)(void *, double), void *arg,
+                            uint32_t *size_out)
+{
+    sb_buffer out = {NULL, 0, 0};
+    uint64_t *uses = NULL;
+    sb_wordpiece_options o = {size, 100, 1};
+    sb_status st =
+        sb_wordpiece_train(l, &o, progress, arg, &out, &uses, size_out);
+    if (st != SB_OK) assert_int_equal(out.n, 0);
+    free(out.data);
+    sb_free(uses);
+    return st;
+}
+
 static void what_cannot_be_trained_is_refused(void **state)
 {
     (void)state;
-    sb_buffer out = {NULL, 0, 0};
     uint32_t n = 0;
-    sb_words *w = count("");
-    sb_wordpiece_options o = {7, 100, 2};
-    assert_int_equal(sb_wordpiece_train(w, &o, NULL, NULL, &out, &n),
-                     SB_EINVAL);
-    sb_words_close(w);
-    w = count("abc"); /* a b c ##b ##c and 5 */
-    assert_int_equal(sb_wordpiece_train(w, &o, NULL, NULL, &out, &n),
-                     SB_EINVAL);
+    sb_word_list l = {.n = 0};
+    assert_int_equal(train_list(&l, 7, NULL, NULL, &n), SB_EINVAL);
+    l = made_list(count("abc")); /* a b c ##b ##c and 5 */
+    assert_int_equal(train_list(&l, 7, NULL, NULL, &n), SB_EINVAL);
     assert_non_null(strstr(sb_error_last()->text, "10 letters"));
-    assert_int_equal(out.n, 0);
-    o.size = 10;
-    assert_int_equal(sb_wordpiece_train(w, &o, NULL, NULL, &out, &n), SB_OK);
+    assert_int_equal(train_list(&l, 10, NULL, NULL, &n), SB_OK);
     assert_int_equal(n, 10);
-    sb_words_close(w);
-    free(out.data);
+    sb_free(l.data);
+}
+
+static void uses_are_what_the_words_encode_to(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "hop hop hops shop \xce\xb2op op ops pop \xce\xb3";
+    uint32_t n;
+    uint64_t *uses, mine[100] = {0};
+    /* 6 letters: beta or gamma falls out, words with it are unknown */
+    char *pieces = train_and_use(count(text), 20, 5, 1, &n, &uses);
+    sb_vocab *v;
+    sb_encoder *e;
+    sb_ids ids = {0};
+    assert_int_equal(sb_vocab_parse(pieces, strlen(pieces), "got", &v), SB_OK);
+    assert_int_equal(sb_encoder_open(v, &e), SB_OK);
+    assert_int_equal(sb_encode(e, text, strlen(text), 0, &ids), SB_OK);
+    for (size_t i = 0; i < ids.n; i++) mine[ids.id[i]]++;
+    assert_true(n < 100 && uses[1] > 0);
+    for (uint32_t i = 0; i < n; i++) assert_int_equal(uses[i], mine[i]);
+    sb_encoder_close(e);
+    sb_vocab_close(v);
+    sb_free(ids.id);
+    sb_free(uses);
+    free(pieces);
 }
 
 /* ---- the naive trainer --------------------------------------------------- */
@@ -253,7 +195,6 @@ static int merge_best(naive *t, int min_count)
 static void random_words(naive *t, uint32_t *seed, sb_words *w)
 {
     static const char letters[] = "abc";
-    char sorted[4][2] = {"a", "b", "c", ""};
     memset(t, 0, sizeof *t);
     for (int i = 0; i < WORDS; i++) {
         char word[LETTERS + 1] = "";
@@ -275,12 +216,14 @@ static void random_words(naive *t, uint32_t *seed, sb_words *w)
         }
         t->count[at]++;
     }
-    for (int i = 0; i < 3; i++) {
-        int seen = 0;
-        for (int k = 0; k < t->words; k++)
-            seen |= strchr(t->word[k], sorted[i][0]) != NULL;
-        if (seen) number_of(t, sorted[i]);
-    }
+    for (int inside = 0; inside < 2; inside++)
+        for (int i = 0; i < 3; i++) {
+            char piece[] = {'#', '#', letters[i], 0};
+            int seen = 0;
+            for (int k = 0; k < t->words; k++)
+                seen |= strchr(t->word[k] + inside, letters[i]) != NULL;
+            if (seen) number_of(t, inside ? piece : piece + 2);
+        }
     for (int i = 0; i < t->words; i++)
         for (const char *c = t->word[i]; *c; c++) {
             char piece[4] = {'#', '#', *c, 0};
@@ -309,7 +252,6 @@ static void it_finds_what_the_naive_trainer_finds(void **state)
                         SB_NO_ID);
         sb_vocab_close(v);
         free(got);
-        sb_words_close(w);
     }
 }
 
@@ -333,17 +275,22 @@ static void the_order_of_counting_does_not_matter(void **state)
     assert_string_equal(x, y);
     free(x);
     free(y);
-    sb_words_close(a);
-    sb_words_close(b);
 }
 
-static void note(void *last, double share)
+static int note(void *last, double share)
 {
     assert_true(share >= *(double *)last && share <= 1.0);
     *(double *)last = share;
+    return 0;
 }
 
-static void progress_rises(void **state)
+static int stop(void *calls, double share)
+{
+    (void)share;
+    return ++*(int *)calls == 2;
+}
+
+static void progress_rises_and_can_stop_it(void **state)
 {
     (void)state;
     sb_words *w = count("");
@@ -352,31 +299,30 @@ static void progress_rises(void **state)
         int n = snprintf(text, sizeof text, "%d", i * 7919 % 10007);
         assert_int_equal(sb_words_count(w, text, (size_t)n), SB_OK);
     }
-    sb_buffer out = {NULL, 0, 0};
-    sb_wordpiece_options o = {1000, 100, 1};
+    sb_word_list l = made_list(w);
     uint32_t n;
     double last = 0;
-    assert_int_equal(sb_wordpiece_train(w, &o, note, &last, &out, &n), SB_OK);
+    assert_int_equal(train_list(&l, 1000, note, &last, &n), SB_OK);
     assert_true(last > 0.5);
-    free(out.data);
-    sb_words_close(w);
+    int calls = 0;
+    assert_int_equal(train_list(&l, 1000, stop, &calls, &n), SB_ESTOP);
+    assert_int_equal(calls, 2);
+    sb_free(l.data);
 }
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, made_dir_up, made_dir_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_counted),
-        cmocka_unit_test(words_of_more_than_a_hundred_characters_do_not_count),
-        cmocka_unit_test(packed_counts_add_up),
-        cmocka_unit_test(damaged_packs_are_refused),
-        cmocka_unit_test(a_hundred_thousand_words_are_all_kept),
-        cmocka_unit_test(the_most_frequent_pair_merges_first),
-        cmocka_unit_test(ties_go_to_the_older_pieces),
-        cmocka_unit_test(rare_letters_fall_out_of_the_alphabet),
-        cmocka_unit_test(what_cannot_be_trained_is_refused),
-        cmocka_unit_test(it_finds_what_the_naive_trainer_finds),
-        cmocka_unit_test(the_order_of_counting_does_not_matter),
-        cmocka_unit_test(progress_rises),
+        TEST(the_most_frequent_pair_merges_first),
+        TEST(ties_go_to_the_older_pieces),
+        TEST(rare_letters_fall_out_of_the_alphabet),
+        TEST(what_cannot_be_trained_is_refused),
+        TEST(uses_are_what_the_words_encode_to),
+        TEST(it_finds_what_the_naive_trainer_finds),
+        TEST(the_order_of_counting_does_not_matter),
+        TEST(progress_rises_and_can_stop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
