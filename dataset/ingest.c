@@ -139,6 +139,11 @@ static sb_status flush(sb_ingest *g, sb_split split)
                       .sentences = b->lengths.sentences,
                       .documents = b->lengths.documents};
     SB_TRY(sb_shard_append(b->writer, &block));
+    uint32_t unk = sb_vocab_special(g->o.vocab).unk;
+    for (size_t i = 0; i < b->ids.n; i++) {
+        g->stats.unknown += b->ids.id[i] == unk;
+        if (split == SB_TRAIN) g->counts[b->ids.id[i]]++;
+    }
     empty(b);
     return SB_OK;
 }
@@ -206,7 +211,6 @@ static sb_status encode(sb_ingest *g, sb_split split, const sb_document *d,
     building *b = &g->split[split];
     const char *at = d->text, *end = at + d->bytes;
     uint64_t tokens = 0;
-    uint32_t unk = sb_vocab_special(g->o.vocab).unk;
     while (at < end) {
         const char *nl = memchr(at, '\n', (size_t)(end - at));
         size_t n = (size_t)((nl ? nl : end) - at), before = b->ids.n;
@@ -214,10 +218,6 @@ static sb_status encode(sb_ingest *g, sb_split split, const sb_document *d,
         at += n + (nl != NULL);
         if (b->ids.n == before) continue;
         tokens += b->ids.n - before;
-        for (size_t i = before; i < b->ids.n; i++) {
-            g->stats.unknown += b->ids.id[i] == unk;
-            g->counts[b->ids.id[i]] += split == SB_TRAIN;
-        }
         SB_TRY(make_room(g, split, before));
         SB_TRY(end_sentence(b));
     }
