@@ -3,8 +3,9 @@
  * rank 0 gathers the counts and trains. The same bytes for any number of
  * ranks.
  *
- *   <run>/vocab/vocab.txt     the pieces
- *   <run>/vocab/made-from     options and identity of the input */
+ *   <run>/vocab/made-from     options and identity of the input
+ *   <run>/vocab/tokenizer.json and others, for Hugging Face's programs
+ *   <run>/vocab/vocab.txt     the pieces; written last */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
 #include "dataset/text.h"
+#include "dataset/tokenizer_files.h"
 #include "dataset/wordpiece_train.h"
 #include "launch/common.h"
 
@@ -121,6 +123,7 @@ static sb_status train(job *j, const char *dir, const char *made_from)
     sb_buffer out = {0};
     uint32_t size = 0;
     char *path = NULL, *record = NULL;
+    sb_vocab *vocab = NULL;
     sb_progress_begin(&j->progress, "vocab", 0);
     sb_status st;
     SB_GOTO(st,
@@ -131,16 +134,19 @@ static sb_status train(job *j, const char *dir, const char *made_from)
     path = sb_path_join(dir, "vocab.txt");
     record = sb_path_join(dir, "made-from");
     st = path && record
-             ? SB_OK
+             ? sb_vocab_parse(out.data, out.n, path, &vocab)
              : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-    if (st == SB_OK) st = sb_file_write(path, out.data, out.n);
     if (st == SB_OK) st = sb_file_write(record, made_from, strlen(made_from));
+    if (st == SB_OK) st = sb_tokenizer_write(dir, vocab);
+    /* last: where it stands, the rest stands too */
+    if (st == SB_OK) st = sb_file_write(path, out.data, out.n);
     if (st == SB_OK)
         sb_progress_end(
             &j->progress,
             "%u pieces from %" PRIu64 " words, %" PRIu64 " distinct; %s", size,
             sb_words_total(j->words), sb_words_distinct(j->words), path);
 out:
+    sb_vocab_close(vocab);
     free(out.data);
     sb_free(path);
     sb_free(record);
