@@ -7,12 +7,14 @@
 #include "dataset/vocab.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
 #include "comm/base/hash.h"
 #include "comm/base/mem.h"
 #include "dataset/text.h"
+#include "dataset/tokenizer_files.h"
 
 enum { VOCAB_BYTES_MAX = 64 << 20, VOCAB_PIECES_MAX = 1 << 24 };
 
@@ -102,7 +104,9 @@ static size_t count_lines(const char *text, size_t bytes)
     return n;
 }
 
-/* Copy the lines of text to v->text, v->at. */
+/* Copy the lines of text to v->text and v->at. First '\n' stands behind each
+ * piece, as in the vocab.txt that we would write: its hash is the same
+ * whatever the file's line ends were and whether it was a tokenizer.json. */
 static sb_status split(sb_vocab *v, const char *text, size_t bytes,
                        const char *name)
 {
@@ -115,12 +119,15 @@ static sb_status split(sb_vocab *v, const char *text, size_t bytes,
         SB_TRY(check_piece(text + i, n, name, id + 1));
         v->at[id] = to;
         memcpy(v->text + to, text + i, n);
+        v->text[to + n] = '\n';
         to += (uint32_t)n + 1;
         if (n > v->longest) v->longest = (uint32_t)n;
         i += step;
     }
     v->at[id] = to;
     v->size = id;
+    v->hash = sb_hash64(v->text, to);
+    while (id) v->text[v->at[id--] - 1] = 0;
     return SB_OK;
 }
 
@@ -173,7 +180,6 @@ static sb_status fill(sb_vocab *v, const char *text, size_t bytes,
     SB_TRY(find_special(v, "[CLS]", name, &v->special.cls));
     SB_TRY(find_special(v, "[SEP]", name, &v->special.sep));
     SB_TRY(find_special(v, "[MASK]", name, &v->special.mask));
-    v->hash = sb_hash64(text, bytes);
     return SB_OK;
 }
 
@@ -198,9 +204,18 @@ sb_status sb_vocab_load(const char *path, sb_vocab **vocab_out)
 {
     char *text;
     size_t bytes;
-    SB_TRY(sb_file_read(path, VOCAB_BYTES_MAX, &text, &bytes));
-    sb_status st = sb_vocab_parse(text, bytes, path, vocab_out);
+    sb_buffer lines = {0};
+    SB_TRY(sb_file_read(path, SB_TOKENIZER_BYTES_MAX, &text, &bytes));
+    sb_status st;
+    if (sb_tokenizer_is_json(text, bytes)) {
+        st = sb_tokenizer_read(text, bytes, path, &lines);
+        if (st == SB_OK)
+            st = sb_vocab_parse(lines.data, lines.n, path, vocab_out);
+    } else {
+        st = sb_vocab_parse(text, bytes, path, vocab_out);
+    }
     sb_free(text);
+    free(lines.data);
     return st;
 }
 

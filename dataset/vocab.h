@@ -27,8 +27,10 @@ static inline int sb_special_is(const sb_special_ids *s, uint32_t id)
            id == s->mask;
 }
 
-/* Read vocab.txt. SB_EFORMAT (with the line): an empty or doubled piece, not
- * UTF-8, a special token missing. At most 2^24 pieces, 64 MiB. */
+/* Read vocab.txt, or the vocabulary of a tokenizer.json, which is recognised by
+ * its first bytes (tokenizer_files.h says which are taken). SB_EFORMAT (with
+ * the line, which is id + 1): an empty or doubled piece, not UTF-8, a special
+ * token missing. At most 2^24 pieces, 64 MiB; a tokenizer.json 256 MiB. */
 SB_MUST_USE sb_status sb_vocab_load(const char *path, sb_vocab **vocab_out);
 /* From the text of a vocab.txt; `name` is used in messages. */
 SB_MUST_USE sb_status sb_vocab_parse(const char *text, size_t bytes,
@@ -36,7 +38,8 @@ SB_MUST_USE sb_status sb_vocab_parse(const char *text, size_t bytes,
 void sb_vocab_close(sb_vocab *v);
 
 uint32_t sb_vocab_size(const sb_vocab *v);
-uint64_t sb_vocab_hash(const sb_vocab *v); /* XXH3-64 of vocab.txt's bytes */
+/* XXH3-64 of vocab.txt as we would write it: pieces, '\n' behind each. */
+uint64_t sb_vocab_hash(const sb_vocab *v);
 sb_special_ids sb_vocab_special(const sb_vocab *v);
 int sb_vocab_is_special(const sb_vocab *v, uint32_t id);
 

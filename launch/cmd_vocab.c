@@ -2,8 +2,10 @@
  * cmd_vocab.c - `shardbert vocab`: every rank counts the words of its units,
  * together they add up, rank 0 trains. The same bytes for any number of ranks.
  *
- *   <run>/vocab/vocab.txt     the pieces
  *   <run>/vocab/made-from     options and identity of the input
+ *   <run>/vocab/tokenizer.json and others, for Hugging Face's programs
+ *   <run>/vocab/counts.pb     how often each piece occurs
+ *   <run>/vocab/vocab.txt     the pieces; written last
  *   <run>/vocab/.tmp-words    counts on their way; sb_app_begin removes what
  *                             a killed run leaves of it */
 #include <inttypes.h>
@@ -16,10 +18,12 @@
 #include "comm/base/stop.h"
 #include "dataset/text.h"
 #include "dataset/wordpiece_train.h"
+#include "dataset/tokenizer_files.h"
 #include "dataset/words.h"
 #include "launch/common.h"
 #include "launch/crew.h"
 #include "launch/gather_words.h"
+#include "proto/counts.h"
 
 typedef struct job {
     sb_app *app;
@@ -139,24 +143,27 @@ static int show(void *arg, double share)
     return sb_stop_asked();
 }
 
-static sb_status save(job *j, const char *dir, const char *made_from,
-                      const sb_buffer *text, uint32_t size)
+/* vocab.txt last: where it stands, the rest stands too. */
+static sb_status write_all(const char *dir, const char *made_from,
+                           const sb_buffer *text, const uint64_t *uses)
 {
-    const sb_gathered *g = &j->all;
+    sb_vocab *v = NULL;
     char *path = sb_path_join(dir, "vocab.txt");
     char *record = sb_path_join(dir, "made-from");
-    sb_status st = path && record ? SB_OK
-                                  : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                                            "out of memory: a path");
-    if (st == SB_OK) st = sb_file_write(path, text->data, text->n);
+    char *counts = sb_path_join(dir, SB_COUNTS_NAME);
+    sb_status st =
+        path && record && counts
+            ? sb_vocab_parse(text->data, text->n, path, &v)
+            : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
     if (st == SB_OK) st = sb_file_write(record, made_from, strlen(made_from));
+    if (st == SB_OK) st = sb_tokenizer_write(dir, v);
     if (st == SB_OK)
-        sb_progress_end(
-            &j->progress,
-            "%u pieces from %" PRIu64 " words, %" PRIu64 " distinct; %s", size,
-            g->kept.uses + g->left.uses, g->kept.words + g->left.words, path);
+        st = sb_counts_write(counts, sb_vocab_hash(v), uses, sb_vocab_size(v));
+    if (st == SB_OK) st = sb_file_write(path, text->data, text->n);
+    sb_vocab_close(v);
     sb_free(path);
     sb_free(record);
+    sb_free(counts);
     return st;
 }
 
@@ -171,7 +178,13 @@ static sb_status train(job *j, const char *dir, const char *made_from)
                                       &out, &uses, &size);
     if (st == SB_OK && size < o.size)
         sb_log(SB_LOG_WARN, "the text yields %u pieces, not %u", size, o.size);
-    if (st == SB_OK) st = save(j, dir, made_from, &out, size);
+    if (st == SB_OK) st = write_all(dir, made_from, &out, uses);
+    const sb_gathered *g = &j->all;
+    if (st == SB_OK)
+        sb_progress_end(
+            &j->progress,
+            "%u pieces from %" PRIu64 " words, %" PRIu64 " distinct; %s", size,
+            g->kept.uses + g->left.uses, g->kept.words + g->left.words, dir);
     free(out.data);
     sb_free(uses);
     return st;

@@ -128,7 +128,7 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
     if (st == SB_OK) st = sb_vocab_load(path, &v);
     if (st == SB_ENOENT)
         sb_hint("run `shardbert vocab` first, or name one with --vocab FILE");
-    if (st == SB_EFORMAT)
+    if (st == SB_EFORMAT && !sb_config_is_set(a->config, "vocab"))
         sb_hint("restore the file; `shardbert vocab` makes the same one from "
                 "the same text once it is deleted");
     sb_free(path);

@@ -44,6 +44,12 @@ static const command commands[] = {
     {"inspect", SB_PHASE_INSPECT, sb_cmd_inspect, "[PATH...]",
      "What a run, corpus, or checkpoint holds.",
      "shardbert inspect R/mlm --hash"},
+    {"encode", SB_PHASE_ENCODE, sb_cmd_encode, "",
+     "Lines of standard input to lines of ids.",
+     "shardbert encode --vocab tokenizer.json <text.txt"},
+    {"decode", SB_PHASE_DECODE, sb_cmd_decode, "",
+     "Lines of ids to lines of text.",
+     "shardbert encode --run R <text.txt | shardbert decode --run R"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

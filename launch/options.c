@@ -12,8 +12,10 @@ enum {
     FILL = SB_PHASE_FILL,
     NEAR = SB_PHASE_NEIGHBOURS,
     LOOK = SB_PHASE_INSPECT,
+    ENCODE = SB_PHASE_ENCODE,
+    DECODE = SB_PHASE_DECODE,
     TRAIN = W2V | MLM,
-    ALL = 127
+    ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -50,7 +52,8 @@ enum {
 const sb_option sb_options[] = {
     TEXT("config", ALL, NULL, "FILE", "recipe: a file of 'name = value' lines"),
     TEXT("run", ALL, "run", "DIR", "run folder: everything is kept in it"),
-    TEXT("vocab", ALL & ~VOCAB, NULL, "FILE", "vocab.txt (default: the run's)"),
+    TEXT("vocab", ALL & ~VOCAB, NULL, "FILE",
+         "vocab.txt or tokenizer.json (default: the run's)"),
     TEXT("corpus", INGEST | TRAIN, NULL, "DIR", "corpus (default: the run's)"),
     INT("seed", TRAIN, "1", 0, BIG, "names all random numbers of the run"),
     INT("threads", TRAIN, "1", 1, 1024, "threads per rank"),
@@ -135,6 +138,9 @@ const sb_option sb_options[] = {
     INT("logit-memory", MLM, "268435456", 0, BIG,
         "bytes of logits kept between passes; changes no bit"),
 
+    BOOL("pieces", ENCODE, "false", "write pieces, not their ids"),
+    BOOL("specials", ENCODE, "false",
+         "[CLS] and [SEP] around lines, [MASK] in text is one"),
     INT("top", FILL | NEAR, "5", 1, 1000, "how many answers"),
     INT("sample", LOOK, "0", 0, 1e6,
         "documents of a corpus to print, as text and as pieces"),

@@ -13,7 +13,9 @@ enum {
     SB_PHASE_MLM = 8,
     SB_PHASE_FILL = 16,
     SB_PHASE_NEIGHBOURS = 32,
-    SB_PHASE_INSPECT = 64
+    SB_PHASE_INSPECT = 64,
+    SB_PHASE_ENCODE = 128,
+    SB_PHASE_DECODE = 256
 };
 
 extern const sb_option sb_options[];

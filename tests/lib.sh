@@ -54,3 +54,11 @@ expect() {
 hint() {
     expect "$1" "^shardbert: try: .*$2" "${@:3}"
 }
+
+# get_tokenizers DIR: Hugging Face's tokenizers for Node, into DIR if not there
+get_tokenizers() {
+    local load="require('module').createRequire('$1/')('tokenizers')"
+    node -e "$load" 2>/dev/null && return
+    timeout 300 npm install --silent --no-audit --no-fund --prefix "$1" tokenizers@0.23.2 >/dev/null 2>&1
+    node -e "$load" 2>/dev/null
+}
