@@ -178,7 +178,10 @@ static sb_status train(job *j, const char *dir, const char *made_from)
                                       &out, &uses, &size);
     if (st == SB_OK && size < o.size)
         sb_log(SB_LOG_WARN, "the text yields %u pieces, not %u", size, o.size);
-    if (st == SB_OK) st = write_all(dir, made_from, &out, uses);
+    if (st == SB_OK) {
+        uses[1] += j->all.too_long; /* [UNK] */
+        st = write_all(dir, made_from, &out, uses);
+    }
     const sb_gathered *g = &j->all;
     if (st == SB_OK)
         sb_progress_end(
