@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * word.h - what counting, training and encoding share about words. Private to
- * words.c, wordpiece_train.c and tokenize.c. */
+ * words.c, wordpiece_train.c, vocab.c and tokenize.c. */
 #ifndef SB_DATASET_WORD_H
 #define SB_DATASET_WORD_H
 
@@ -44,6 +44,11 @@ typedef struct sb_letters {
 SB_MUST_USE sb_status sb_letters_count(const sb_counted *words, size_t n,
                                        size_t limit, sb_letters *a);
 int sb_letters_have(const sb_letters *a, uint32_t c);
+
+/* The longest piece that word[0..n) begins with, its bytes (without a "##") in
+ * *bytes_out; SB_NO_ID: none. At most SB_WORD_BYTES of the word count. */
+uint32_t sb_vocab_longest(const sb_vocab *v, const char *word, size_t n,
+                          int continued, size_t *bytes_out);
 
 /* Greedy longest match first. Returns the pieces of word[0..n) written to
  * id_out, or 0 if the word cannot be covered or is too long. */
