@@ -15,30 +15,39 @@
 #include "comm/base/mem.h"
 #include "dataset/text.h"
 #include "dataset/tokenizer_files.h"
+#include "dataset/word.h"
 
 enum { VOCAB_BYTES_MAX = 64 << 20, VOCAB_PIECES_MAX = 1 << 24 };
 
+/* A piece without its "##", as bytes of sb_vocab.text. */
 typedef struct slot {
-    uint32_t tag; /* high half of the hash */
-    uint32_t id;  /* SB_NO_ID: free */
+    uint32_t id, at, bytes;
 } slot;
 
 struct sb_vocab {
     char *text;   /* pieces, NUL behind each */
     uint32_t *at; /* [size + 1] offsets into text */
     uint32_t size, longest;
+    uint8_t *tag; /* [slots] tag_of its piece; 0: free */
     slot *slots;
-    size_t mask;
+    size_t mask; /* slots - 1, a power of two less one */
+    int shift;   /* leaves the bits of a hash that are a slot */
     uint64_t hash;
     sb_special_ids special;
 };
 
 /* ---- search -------------------------------------------------------------- */
 
-static uint64_t key_hash(const char *body, size_t n, int continued)
+/* Byte by byte: the hashes of all beginnings of a word are found on the way to
+ * that of the word. The upper bits, which are best, choose the slot. */
+static uint64_t hash_none(int continued)
 {
-    uint64_t h = sb_hash64(body, n);
-    return continued ? h ^ 0x9e3779b97f4a7c15u : h;
+    return continued ? 0x9e3779b97f4a7c15u : 0xd6e8feb86659fd93u;
+}
+
+static uint64_t hash_byte(uint64_t h, char c)
+{
+    return (h ^ (unsigned char)c) * 0x9fb21c651e98df25u;
 }
 
 /* "##x" as a whole and "x" continued are the same key. */
@@ -50,25 +59,42 @@ static void canonical(const char **body, size_t *n, int *continued)
     *continued = 1;
 }
 
-static int same(const sb_vocab *v, uint32_t id, const char *body, size_t n,
-                int continued)
+/* Six bits of the hash, whether it is continued, and that it is there. */
+static uint8_t tag_of(uint64_t h, int continued)
 {
-    const char *piece = v->text + v->at[id];
-    size_t bytes = v->at[id + 1] - v->at[id] - 1;
-    int inside = 0;
-    canonical(&piece, &bytes, &inside);
-    return inside == continued && bytes == n && memcmp(piece, body, n) == 0;
+    return (uint8_t)((h >> 16 & 0xfc) | (continued ? 2 : 0) | 1);
 }
 
-static slot *find(const sb_vocab *v, const char *body, size_t n, int continued)
+static int same(const sb_vocab *v, const slot *s, const char *body, size_t n)
 {
-    uint64_t h = key_hash(body, n, continued);
-    uint32_t tag = (uint32_t)(h >> 32);
-    for (size_t i = h & v->mask;; i = (i + 1) & v->mask) {
-        slot *s = &v->slots[i];
-        if (s->id == SB_NO_ID) return s;
-        if (s->tag == tag && same(v, s->id, body, n, continued)) return s;
-    }
+    return s->bytes == n && memcmp(v->text + s->at, body, n) == 0;
+}
+
+/* Where the piece is, or the free slot where it would be. Most of what is
+ * looked for is not there, and most of that is known from tags alone: they lie
+ * apart, because so they fit the processor's cache. */
+static size_t slot_of(const sb_vocab *v, uint64_t h, const char *body, size_t n,
+                      int continued)
+{
+    uint8_t tag = tag_of(h, continued);
+    size_t i = h >> v->shift;
+    while (v->tag[i] && !(v->tag[i] == tag && same(v, &v->slots[i], body, n)))
+        i = (i + 1) & v->mask;
+    return i;
+}
+
+static uint32_t find(const sb_vocab *v, uint64_t h, const char *body, size_t n,
+                     int continued)
+{
+    size_t i = slot_of(v, h, body, n, continued);
+    return v->tag[i] ? v->slots[i].id : SB_NO_ID;
+}
+
+static uint64_t key_hash(const char *body, size_t n, int continued)
+{
+    uint64_t h = hash_none(continued);
+    for (size_t i = 0; i < n; i++) h = hash_byte(h, body[i]);
+    return h;
 }
 
 uint32_t sb_vocab_find(const sb_vocab *v, const char *piece, size_t n,
@@ -82,7 +108,24 @@ uint32_t sb_vocab_find(const sb_vocab *v, const char *piece, size_t n,
         continued = 0;
     }
     canonical(&piece, &n, &continued);
-    return find(v, piece, n, continued)->id;
+    return find(v, key_hash(piece, n, continued), piece, n, continued);
+}
+
+uint32_t sb_vocab_longest(const sb_vocab *v, const char *word, size_t n,
+                          int continued, size_t *bytes_out)
+{
+    uint64_t hash[SB_WORD_BYTES + 1]; /* of the beginnings, by their bytes */
+    if (n > v->longest) n = v->longest;
+    if (n > SB_WORD_BYTES) n = SB_WORD_BYTES;
+    hash[0] = hash_none(continued);
+    for (size_t i = 0; i < n; i++) hash[i + 1] = hash_byte(hash[i], word[i]);
+    for (; n > 0; n--) {
+        uint32_t id = find(v, hash[n], word, n, continued);
+        if (id == SB_NO_ID) continue;
+        *bytes_out = n;
+        return id;
+    }
+    return SB_NO_ID;
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -134,22 +177,24 @@ static sb_status split(sb_vocab *v, const char *text, size_t bytes,
 static sb_status file_pieces(sb_vocab *v, const char *name)
 {
     size_t cap = 64;
-    while (cap < 2 * (size_t)v->size) cap *= 2;
+    v->shift = 64 - 6;
+    for (; cap < 2 * (size_t)v->size; cap *= 2) v->shift--;
+    SB_TRY(sb_alloc(cap, sizeof *v->tag, "vocabulary", &v->tag));
     SB_TRY(sb_alloc(cap, sizeof *v->slots, "vocabulary", &v->slots));
-    for (size_t i = 0; i < cap; i++) v->slots[i].id = SB_NO_ID;
     v->mask = cap - 1;
     for (uint32_t id = 0; id < v->size; id++) {
         const char *body = sb_vocab_piece(v, id);
         size_t n = v->at[id + 1] - v->at[id] - 1;
         int continued = 0;
         canonical(&body, &n, &continued);
-        slot *s = find(v, body, n, continued);
-        SB_REQUIRE(s->id == SB_NO_ID, SB_EFORMAT,
+        uint64_t h = key_hash(body, n, continued);
+        size_t i = slot_of(v, h, body, n, continued);
+        SB_REQUIRE(!v->tag[i], SB_EFORMAT,
                    "vocabulary '%s', line %" PRIu32
                    ": '%.64s' is on line %" PRIu32 " already",
-                   name, id + 1, sb_vocab_piece(v, id), s->id + 1);
-        s->tag = (uint32_t)(key_hash(body, n, continued) >> 32);
-        s->id = id;
+                   name, id + 1, sb_vocab_piece(v, id), v->slots[i].id + 1);
+        v->tag[i] = tag_of(h, continued);
+        v->slots[i] = (slot){id, (uint32_t)(body - v->text), (uint32_t)n};
     }
     return SB_OK;
 }
@@ -224,6 +269,7 @@ void sb_vocab_close(sb_vocab *v)
     if (!v) return;
     sb_free(v->text);
     sb_free(v->at);
+    sb_free(v->tag);
     sb_free(v->slots);
     sb_free(v);
 }

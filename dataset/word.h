@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * word.h - what counting, training and encoding share about words. Private to
+<<<<<<< HEAD
  * dataset. */
+=======
+ * words.c, wordpiece_train.c, vocab.c and tokenize.c. */
+>>>>>>> h-token
 #ifndef SB_DATASET_WORD_H
 #define SB_DATASET_WORD_H
 
@@ -25,6 +29,11 @@ int sb_word_compare(const char *a, size_t n, const char *b, size_t m);
 
 /* SB_ESTOP: counting and training leave nothing behind. */
 SB_MUST_USE sb_status sb_words_stopped(void);
+
+/* The longest piece that word[0..n) begins with, its bytes (without a "##") in
+ * *bytes_out; SB_NO_ID: none. At most SB_WORD_BYTES of the word count. */
+uint32_t sb_vocab_longest(const sb_vocab *v, const char *word, size_t n,
+                          int continued, size_t *bytes_out);
 
 /* Greedy longest match first. Returns the pieces of word[0..n) written to
  * id_out, or 0 if the word cannot be covered or is too long. */

@@ -6,12 +6,16 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm/base/mem.h"
+#include "dataset/ascii.h"
+#include "dataset/text.h"
 #include "dataset/tokenize.h"
+#include "dataset/word.h"
 
 enum { PAD, UNK, CLS, SEP, MASK, UN, AFF, ABLE, HELLO, A, A_IN, COMMA, B_IN };
 
@@ -151,6 +155,110 @@ static void the_cache_never_changes_ids(void **state)
     free(ids.id);
 }
 
+/* A repeatable number below n. */
+static uint32_t below(uint32_t n)
+{
+    static uint32_t state = 1;
+    state = state * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(state >> 8) * n >> 24);
+}
+
+static void letters_and_digits_are_found_at_once(void **state)
+{
+    (void)state;
+    for (int at = 0; at < 16; at++)
+        for (int c = 0; c < 256; c++)
+            for (int more = 0; more < 256; more += 17) {
+                unsigned char text[16], want[16] = {0};
+                memset(text, at % 2 ? 'Z' : '9', sizeof text);
+                if (at < 15) text[at + 1] = (unsigned char)more;
+                text[at] = (unsigned char)c;
+                size_t n = 0;
+                for (; n < 16 && text[n] < 128 && isalnum(text[n]); n++)
+                    want[n] = (unsigned char)tolower(text[n]);
+                sb_ascii_word w = sb_ascii_word_at(text);
+                assert_int_equal(w.n, n);
+                assert_memory_equal(w.key, want, sizeof want);
+            }
+}
+
+/* The plain way: all of the text normalised, then word after word. */
+static void encode_slowly(const char *text, size_t n, sb_ids *ids)
+{
+    sb_buffer b = {NULL, 0, 0};
+    size_t at = 0, k;
+    const char *word;
+    assert_int_equal(sb_normalise(text, n, &b), SB_OK);
+    ids->n = 0;
+    while ((k = sb_next_word(b.data, b.n, &at, &word)) > 0) {
+        assert_int_equal(sb_grow(&ids->id, &ids->cap, ids->n + SB_WORD_CHARS,
+                                 sizeof *ids->id, "ids"),
+                         SB_OK);
+        size_t pieces = sb_wordpiece(vocab, word, k, ids->id + ids->n);
+        if (!pieces) ids->id[ids->n] = UNK;
+        ids->n += pieces ? pieces : 1;
+    }
+    free(b.data);
+}
+
+static void the_fast_way_gives_the_ids_of_the_plain_one(void **state)
+{
+    (void)state;
+    static const char *const part[] = {"un",
+                                       "AFF",
+                                       "able",
+                                       "Hello",
+                                       "a",
+                                       " ",
+                                       "  ",
+                                       ",",
+                                       "\n",
+                                       "\t",
+                                       "\x0b",
+                                       "\x01",
+                                       "\x7f",
+                                       "[",
+                                       "mask",
+                                       "]",
+                                       "\xce\x92",
+                                       "\xc3\xa9",
+                                       "e\xcc\x81",
+                                       "\xcc\x81",
+                                       "\xd2\x88",
+                                       "\xe4\xb8\xad",
+                                       "\xe2\x80\x99",
+                                       "\xe2\x80\x83",
+                                       "\xef\xbf\xbd",
+                                       "\xcd\xbe",
+                                       "aaaaaaaaaaaaaaaa",
+                                       "7"};
+    sb_encoder *e;
+    sb_ids fast = {NULL, 0, 0}, slow = {NULL, 0, 0};
+    assert_int_equal(sb_encoder_open(vocab, &e), SB_OK);
+    for (int i = 0; i < 100000; i++) {
+        char text[256];
+        size_t n = 0;
+        for (uint32_t parts = below(14); parts; parts--) {
+            const char *p = part[below(sizeof part / sizeof *part)];
+            memcpy(text + n, p, strlen(p));
+            n += strlen(p);
+        }
+        char *exact = malloc(n + !n); /* so that a read behind it is found */
+        assert_non_null(exact);
+        memcpy(exact, text, n);
+        fast.n = 0;
+        assert_int_equal(sb_encode(e, exact, n, 0, &fast), SB_OK);
+        encode_slowly(exact, n, &slow);
+        assert_int_equal(fast.n, slow.n);
+        if (fast.n)
+            assert_memory_equal(fast.id, slow.id, fast.n * sizeof *fast.id);
+        free(exact);
+    }
+    sb_encoder_close(e);
+    free(fast.id);
+    free(slow.id);
+}
+
 static void decoding_glues_the_pieces(void **state)
 {
     (void)state;
@@ -175,6 +283,8 @@ int main(void)
         cmocka_unit_test(special_tokens_are_text_unless_asked_for),
         cmocka_unit_test(ids_are_appended),
         cmocka_unit_test(the_cache_never_changes_ids),
+        cmocka_unit_test(letters_and_digits_are_found_at_once),
+        cmocka_unit_test(the_fast_way_gives_the_ids_of_the_plain_one),
         cmocka_unit_test(decoding_glues_the_pieces),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
