@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * word.h - what counting, training and encoding share about words. Private to
-<<<<<<< HEAD
  * dataset. */
-=======
- * words.c, wordpiece_train.c, vocab.c and tokenize.c. */
->>>>>>> h-token
 #ifndef SB_DATASET_WORD_H
 #define SB_DATASET_WORD_H
 

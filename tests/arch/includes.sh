@@ -21,7 +21,7 @@ may_include() { # folder -> folders it may include
 door() { # system header -> the one folder that may see it
     case $1 in
     mpi.h) echo comm ;;
-    lmdb.h | utf8proc.h | json-c/* | expat.h | zlib.h | bzlib.h | lzma.h | zstd.h | zstd_errors.h) echo dataset ;;
+    lmdb.h | utf8proc.h | json-c/* | expat.h | zlib.h | isa-l/* | bzlib.h | lzma.h | zstd.h | zstd_errors.h) echo dataset ;;
     cblas.h | dnnl*.h) echo trainer/kernels ;;
     protobuf-c/* | *.pb-c.h) echo proto ;;
     xxhash.h | Random123/* | pthread.h) echo "any" ;;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "comm/base/fsio.h"
 #include "comm/base/log.h"
@@ -47,6 +48,25 @@ static double median(double *x, int n)
     return x[n / 2];
 }
 
+/* Of the wall, and of the processor (all threads; others on the machine do not
+ * count in it). */
+typedef struct spent {
+    double wall, cpu;
+} spent;
+
+static spent seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (spent){sb_now(), (double)t.tv_sec + 1e-9 * (double)t.tv_nsec};
+}
+
+static spent since(spent t)
+{
+    spent now = seconds();
+    return (spent){now.wall - t.wall, now.cpu - t.cpu};
+}
+
 /* ---- the stages ---------------------------------------------------------- */
 
 static void nothing(void *arg, uint64_t a, uint64_t b, uint64_t c)
@@ -65,9 +85,9 @@ typedef struct text {
     size_t n, cap;
 } text;
 
-static double read_all(const sb_sources *s, text *to)
+static spent read_all(const sb_sources *s, text *to)
 {
-    double t = sb_now();
+    spent t = seconds();
     for (size_t u = 0; u < sb_sources_units(s); u++) {
         sb_source *in;
         sb_document d;
@@ -84,31 +104,31 @@ static double read_all(const sb_sources *s, text *to)
         }
         sb_source_close(in);
     }
-    return sb_now() - t;
+    return since(t);
 }
 
-static double encode_all(const sb_vocab *v, const text *all, size_t *tokens)
+static spent encode_all(const sb_vocab *v, const text *all, size_t *tokens)
 {
     sb_encoder *e;
     sb_ids ids = {0};
     DO(sb_encoder_open(v, &e));
     *tokens = 0;
-    double t = sb_now();
+    spent t = seconds();
     for (size_t i = 0, at = 0; i < all->n; at = all->end[i++]) {
         ids.n = 0;
         DO(sb_encode(e, all->bytes.data + at, all->end[i] - at, 0, &ids));
         *tokens += ids.n;
     }
-    t = sb_now() - t;
+    t = since(t);
     sb_encoder_close(e);
     sb_free(ids.id);
     return t;
 }
 
-static double unpack_all(char **path, size_t n)
+static spent unpack_all(char **path, size_t n)
 {
     static char block[256 << 10];
-    double t = sb_now();
+    spent t = seconds();
     for (size_t i = 0; i < n; i++) {
         uint64_t size;
         size_t got;
@@ -119,11 +139,11 @@ static double unpack_all(char **path, size_t n)
         while (got);
         sb_stream_close(in);
     }
-    return sb_now() - t;
+    return since(t);
 }
 
-static double ingest_all(const sb_sources *s, const sb_vocab *v,
-                         const char *dir, uint64_t *bytes)
+static spent ingest_all(const sb_sources *s, const sb_vocab *v, const char *dir,
+                        uint64_t *bytes)
 {
     sb_ingest_options o = {.dir = dir,
                            .sources = s,
@@ -134,9 +154,9 @@ static double ingest_all(const sb_sources *s, const sb_vocab *v,
     sb_ingest *g;
     DO(sb_dir_make(dir));
     DO(sb_ingest_open(&o, &g));
-    double t = sb_now();
+    spent t = seconds();
     for (size_t u = 0; u < sb_sources_units(s); u++) DO(sb_ingest_unit(g, u));
-    t = sb_now() - t;
+    t = since(t);
     sb_ingest_close(g);
     *bytes = 0;
     for (size_t u = 0; u < sb_sources_units(s); u++) {
@@ -178,26 +198,32 @@ int main(int argc, char **argv)
                           (long)(sb_now() * 1e6));
     uint64_t shard_bytes = 0;
     read_all(s, &all);
-    double t[4][REPEATS_MAX];
+    double wall[4][REPEATS_MAX], cpu[4][REPEATS_MAX];
     for (int i = 0; i < repeats; i++) {
-        t[0][i] = unpack_all(g.gl_pathv, g.gl_pathc);
-        t[1][i] = read_all(s, NULL);
-        t[2][i] = encode_all(v, &all, &tokens);
-        t[3][i] = ingest_all(s, v, dir, &shard_bytes);
+        spent t[4] = {unpack_all(g.gl_pathv, g.gl_pathc), read_all(s, NULL),
+                      encode_all(v, &all, &tokens),
+                      ingest_all(s, v, dir, &shard_bytes)};
+        for (int k = 0; k < 4; k++) {
+            wall[k][i] = t[k].wall;
+            cpu[k][i] = t[k].cpu;
+        }
     }
-    double unpack = median(t[0], repeats), reading = median(t[1], repeats);
-    double encode = median(t[2], repeats), ingest = median(t[3], repeats);
-    double mb = (double)all.bytes.n / 1e6;
-    printf("%s: %zu documents, %.1f MB of text, %zu tokens; median of %d\n"
-           "  unpack           %7.3f s  %7.1f MB/s\n"
-           "  unpack + parse   %7.3f s  %7.1f MB/s\n"
-           "  encode (memory)  %7.3f s  %7.1f MB/s\n"
-           "  ingest           %7.3f s  %7.1f MB/s\n"
-           "  ingest / encode rate %.3f   ingest / unpack time %.3f\n"
+    static const char *const stage[] = {"unpack", "unpack + parse",
+                                        "encode (memory)", "ingest"};
+    double mb = (double)all.bytes.n / 1e6, w[4], c[4];
+    printf("%s: %zu documents, %.1f MB of text, %zu tokens; medians of %d\n",
+           argv[2], all.n, mb, tokens, repeats);
+    for (int k = 0; k < 4; k++) {
+        w[k] = median(wall[k], repeats);
+        c[k] = median(cpu[k], repeats);
+        printf("  %-16s %7.3f s, %6.1f MB/s of the wall;  %7.3f s, %6.1f MB/s "
+               "of processors\n",
+               stage[k], w[k], mb / w[k], c[k], mb / c[k]);
+    }
+    printf("  ingest / encode: rates %.3f by the wall, %.3f by processors\n"
+           "  ingest / unpack: times %.3f by the wall\n"
            "  shards %.3f bytes a byte of text\n",
-           argv[2], all.n, mb, tokens, repeats, unpack, mb / unpack, reading,
-           mb / reading, encode, mb / encode, ingest, mb / ingest,
-           encode / ingest, ingest / unpack,
+           w[2] / w[3], c[2] / c[3], w[3] / w[0],
            (double)shard_bytes / (double)all.bytes.n);
     return 0;
 }
