@@ -106,7 +106,7 @@ static sb_status shard_path(const sb_ingest *g, sb_split split, char **out)
 }
 
 /* What a shard may grow to is address space, not disk: be generous. Ids take
- * at most 4 bytes a byte of text, their ends twice as much again; a compressed
+ * at most 4 bytes a byte of text, their lengths as much again; a compressed
  * byte may stand for hundreds. */
 static uint64_t map_bytes(const sb_unit *u)
 {
@@ -171,13 +171,9 @@ static sb_status end_document(building *b)
 
 /* ---- documents ----------------------------------------------------------- */
 
-static int ends_document(const sb_lengths *l)
-{
-    return l->sentences && (l->data[l->last] & 1);
-}
-
 /* A document does not cross blocks, so one that is longer than a block can be
- * becomes several, cut at sentences where it has any. */
+ * becomes several, cut at sentences where it has any. It is alone in its block:
+ * add_document looks at its bytes, and a token has one at least. */
 static sb_status make_room(sb_ingest *g, sb_split split, size_t sentence)
 {
     building *b = &g->split[split];
@@ -188,7 +184,7 @@ static sb_status make_room(sb_ingest *g, sb_split split, size_t sentence)
     memcpy(rest, b->ids.id + at, n * sizeof *rest);
     sb_status st = SB_OK;
     b->ids.n = at;
-    if (at && !ends_document(&b->lengths)) SB_GOTO(st, end_document(b), out);
+    if (at) SB_GOTO(st, end_document(b), out);
     SB_GOTO(st, flush(g, split), out);
     for (at = 0; at < n;) {
         size_t k = n - at < SB_BLOCK_TOKENS_MAX ? n - at : SB_BLOCK_TOKENS_MAX;
@@ -243,6 +239,7 @@ static sb_status add_document(sb_ingest *g, const sb_document *d, uint64_t hash)
     sb_split split = hash < g->held_below ? SB_HELDOUT : SB_TRAIN;
     building *b = &g->split[split];
     uint64_t tokens;
+    if (b->ids.n + d->bytes > SB_BLOCK_TOKENS_MAX) SB_TRY(flush(g, split));
     SB_TRY(encode(g, split, d, &tokens));
     if (!tokens) { /* control characters and the like */
         g->stats.skipped++;
@@ -348,9 +345,11 @@ static sb_status put_hashes(const sb_ingest *g)
                        g->hashes * sizeof *g->hash);
 }
 
-/* A killed run may have sealed one of the two shards. */
+/* A killed run may have sealed one of the two shards. The mark goes first: it
+ * may be of other options, which are asked for again later. */
 static sb_status remove_old(const sb_ingest *g)
 {
+    SB_TRY(sb_unit_remove(g->o.dir, g->unit, "done"));
     for (int k = 0; k < SPLITS; k++) {
         char *path;
         SB_TRY(shard_path(g, (sb_split)k, &path));
@@ -435,6 +434,8 @@ sb_status sb_ingest_add_counts(sb_ingest *g, size_t unit, uint64_t *counts)
     size_t bytes;
     uint32_t V = sb_vocab_size(g->o.vocab);
     SB_TRY(get(g, unit, "counts", sizeof(counted), &data, &bytes));
+    SB_REQUIRE(data, SB_EIO, "unit %zu is done, its counts are not in '%s'",
+               unit, g->o.dir);
     const counted *list = data;
     for (size_t i = 0; i < bytes / sizeof *list; i++)
         if (list[i].id < V) counts[list[i].id] += list[i].count;

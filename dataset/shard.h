@@ -98,8 +98,9 @@ typedef struct sb_shard_reader sb_shard_reader;
 SB_MUST_USE sb_status sb_shard_create(const char *path, uint64_t map_bytes,
                                       uint32_t vocab_size, uint64_t vocab_hash,
                                       sb_shard_writer **writer_out);
-/* Append one block. SB_EINVAL: lengths that do not fit, an id out of range, more than
- * SB_BLOCK_TOKENS_MAX tokens. SB_EIO / SB_ELIMIT (map full): say what to do. */
+/* Append one block. SB_EINVAL: lengths that do not fit, an id out of range,
+ * more than SB_BLOCK_TOKENS_MAX tokens. SB_EIO / SB_ELIMIT (map full): say what
+ * to do. */
 SB_MUST_USE sb_status sb_shard_append(sb_shard_writer *w,
                                       const sb_block *block);
 /* Make the shard durable and visible, or drop it. Both free w. */

@@ -57,6 +57,30 @@ static inline size_t sb_block_used(size_t tokens, size_t lengths)
     return sizeof(sb_block_head) + 4 * tokens + lengths;
 }
 
+/* Does a number end within the `room` bytes at `at`, and is it short enough? */
+static inline int sb_length_ends(const uint8_t *at, size_t room)
+{
+    for (size_t n = 0; n < room && n < SB_LENGTH_BYTES; n++)
+        if (!(at[n] & 0x80)) return 1;
+    return 0;
+}
+
+/* Bytes of b's lengths, at most `room`; 0: they do not fit it. They are read
+ * with care here, so that sb_sentence_next need not. */
+static inline size_t sb_lengths_fit(const sb_block *b, size_t room)
+{
+    sb_sentence s = sb_sentence_start(b);
+    uint32_t documents = 0;
+    for (uint32_t i = 0; i < b->sentences; i++) {
+        if (!sb_length_ends(s.at, room - (size_t)(s.at - b->lengths))) return 0;
+        sb_sentence_next(&s);
+        if (s.end == s.begin || s.end > b->tokens) return 0;
+        documents += (uint32_t)s.last;
+    }
+    if (s.end != b->tokens || !s.last || documents != b->documents) return 0;
+    return (size_t)(s.at - b->lengths);
+}
+
 /* Used bytes of a summary; blocks <= SB_SHARD_BLOCKS_MAX. */
 static inline size_t sb_summary_used(uint64_t blocks)
 {

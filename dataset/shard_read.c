@@ -6,8 +6,7 @@
  *   1. before LMDB sees the file: its size, and that both meta pages describe
  *      a file of that size (check_meta);
  *   2. the summary's checksum, sums and sizes, at open;
- *   3. each block's checksum and invariants, at its first read; those of the
- *      counts whenever they are asked for.
+ *   3. each block's checksum and invariants, at its first read.
  * What this cannot see is damage in LMDB's own tree pages (a few per shard):
  * a lookup through them may fail, or crash; it cannot give wrong ids, because
  * a block knows its number and its checksum.
@@ -283,27 +282,6 @@ static void take_apart(const unsigned char *v, const sb_block_index *n,
     b->lengths = (const void *)(p + n->tokens);
 }
 
-/* As far as `bytes` bytes of lengths go; they are read with care here, so that
- * sb_sentence_next need not. */
-static int lengths_fit(const sb_block *b, size_t bytes)
-{
-    const uint8_t *at = b->lengths, *end = at + bytes;
-    uint32_t tokens = 0, documents = 0, v = 0;
-    for (uint32_t i = 0; i < b->sentences; i++) {
-        int shift = 0, more = 1;
-        for (v = 0; more; shift += 7) {
-            if (at == end || shift == 7 * SB_LENGTH_BYTES) return 0;
-            v |= (uint32_t)(*at & 0x7f) << shift;
-            more = *at++ & 0x80;
-        }
-        if (v >> 1 == 0 || v >> 1 > b->tokens - tokens) return 0;
-        tokens += v >> 1;
-        documents += v & 1;
-    }
-    return at == end && tokens == b->tokens && (v & 1) &&
-           documents == b->documents;
-}
-
 /* Without a maximum, which baseline x86-64 cannot vectorise: vocab_size is at
  * most 2^24, so the top bit of (largest - id) | id is set if id is too large.
  */
@@ -332,7 +310,8 @@ static sb_status check_block(const sb_shard_reader *r, uint64_t i,
         r->path, number);
     sb_block b;
     take_apart(v, n, &b);
-    SB_REQUIRE(lengths_fit(&b, head.lengths), SB_EFORMAT,
+    SB_REQUIRE(head.lengths && sb_lengths_fit(&b, head.lengths) == head.lengths,
+               SB_EFORMAT,
                "shard '%s': block %llu has sentences that do not fit", r->path,
                number);
     SB_REQUIRE(ids_fit(&b, (uint32_t)r->summary->info.vocab_size), SB_EFORMAT,

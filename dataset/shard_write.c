@@ -158,22 +158,17 @@ fail:
 
 /* ---- append -------------------------------------------------------------- */
 
-static sb_status check_block(const sb_shard_writer *w, const sb_block *b)
+/* *lengths_out: bytes that its lengths take. */
+static sb_status check_block(const sb_shard_writer *w, const sb_block *b,
+                             size_t *lengths_out)
 {
     SB_REQUIRE(b->tokens > 0 && b->tokens <= SB_BLOCK_TOKENS_MAX, SB_EINVAL,
                "a block has 1 to %d tokens, not %u", SB_BLOCK_TOKENS_MAX,
                b->tokens);
-    uint32_t documents = 0;
-    sb_sentence at = sb_sentence_start(b);
-    for (uint32_t i = 0; i < b->sentences; i++) {
-        sb_sentence_next(&at);
-        SB_REQUIRE(at.end > at.begin && at.end <= b->tokens, SB_EINVAL,
-                   "sentence %u of a block has %u tokens", i,
-                   at.end - at.begin);
-        documents += (uint32_t)at.last;
-    }
-    SB_REQUIRE(at.end == b->tokens && at.last && documents == b->documents,
-               SB_EINVAL, "the documents of a block do not end with it");
+    *lengths_out = sb_lengths_fit(b, (size_t)SB_LENGTH_BYTES * b->sentences);
+    SB_REQUIRE(*lengths_out, SB_EINVAL,
+               "%u sentences do not fit a block of %u tokens and %u documents",
+               b->sentences, b->tokens, b->documents);
     for (uint32_t i = 0; i < b->tokens; i++)
         SB_REQUIRE(b->ids[i] < w->info.vocab_size, SB_EINVAL,
                    "id %u does not fit a vocabulary of %llu pieces", b->ids[i],
@@ -225,13 +220,6 @@ static void fill_block(const value *v, const sb_block *b, uint32_t lengths,
     checksum(v);
 }
 
-static size_t length_bytes(const sb_block *b)
-{
-    sb_sentence at = sb_sentence_start(b);
-    for (uint32_t i = 0; i < b->sentences; i++) sb_sentence_next(&at);
-    return (size_t)(at.at - b->lengths);
-}
-
 size_t sb_shard_waste(size_t tokens, size_t length_bytes)
 {
     enum { PAGE = 4096 }; /* LMDB's on most machines */
@@ -263,14 +251,14 @@ sb_status sb_shard_append(sb_shard_writer *w, const sb_block *block)
                "block appended to shard '%s' after a "
                "failure",
                w->tmp);
-    SB_TRY(check_block(w, block));
+    size_t lengths;
+    SB_TRY(check_block(w, block, &lengths));
     SB_REQUIRE(w->info.blocks < SB_SHARD_BLOCKS_MAX, SB_ELIMIT,
                "shard '%s' holds its %d blocks", w->tmp, SB_SHARD_BLOCKS_MAX);
     SB_TRY(sb_grow(&w->index, &w->index_cap, (size_t)w->info.blocks + 1,
                    sizeof *w->index, "block index"));
     sb_block_index n = {block->tokens, block->sentences, block->documents};
     value v;
-    size_t lengths = length_bytes(block);
     SB_TRY(reserve(w, w->info.blocks, sb_block_used(n.tokens, lengths), &v));
     fill_block(&v, block, (uint32_t)lengths, w->info.blocks);
     w->index[w->info.blocks++] = n;

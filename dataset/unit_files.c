@@ -82,3 +82,12 @@ out:
     sb_free(path);
     return st;
 }
+
+sb_status sb_unit_remove(const char *dir, size_t unit, const char *kind)
+{
+    char *path = path_of(dir, unit, kind);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+    sb_status st = sb_dir_remove(path);
+    sb_free(path);
+    return st;
+}

@@ -30,4 +30,8 @@ SB_MUST_USE sb_status sb_unit_get(const char *dir, size_t unit,
                                   size_t item, void **data_out,
                                   size_t *bytes_out);
 
+/* Missing is fine. */
+SB_MUST_USE sb_status sb_unit_remove(const char *dir, size_t unit,
+                                     const char *kind);
+
 #endif

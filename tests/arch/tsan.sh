@@ -7,7 +7,7 @@ cd "$SB_SOURCE"
 dir=$SB_BUILD/tsan
 cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSB_WERROR=ON \
     -DSB_SANITIZE=thread >/dev/null
-threaded="pool tree model hogwild"
+threaded="pool tree model hogwild stream"
 # shellcheck disable=SC2086
 cmake --build "$dir" --target $(printf 'unit_%s ' $threaded)
 for t in $threaded; do

@@ -21,6 +21,7 @@
 #include "trainer/state.h"
 #include "trainer/word2vec/neighbours.h"
 #include "trainer/word2vec/w2v.h"
+#include "tests/seal_corpus.h"
 
 /* Topics of 8 words. The first two words of a topic are synonyms: they stand
  * in the same places and never together. The last piece never occurs. */
@@ -84,15 +85,17 @@ static void make_sentence(uint64_t s, uint32_t *ids)
 
 static void write_block(sb_shard_writer *w, uint64_t b)
 {
-    static uint32_t ids[SENTENCES * SENTENCE], sent_end[SENTENCES];
+    static uint32_t ids[SENTENCES * SENTENCE];
+    sb_lengths l = {0};
     uint32_t n = SENTENCES - 7 * (uint32_t)(b % 3); /* not all the same */
     for (uint32_t s = 0; s < n; s++) {
         make_sentence(b * SENTENCES + s, ids + s * SENTENCE);
-        sent_end[s] = (s + 1) * SENTENCE;
+        must(sb_lengths_sentence(&l, (s + 1) * SENTENCE));
     }
-    uint32_t doc_end = n * SENTENCE;
-    sb_block block = {ids, sent_end, &doc_end, doc_end, n, 1};
+    sb_lengths_document(&l);
+    sb_block block = {ids, l.data, l.tokens, l.sentences, l.documents};
     must(sb_shard_append(w, &block));
+    sb_free(l.data);
 }
 
 /* Blocks [first, last) as a shard of source `unit`. */
@@ -131,7 +134,7 @@ static void write_corpus(const char *name, uint64_t blocks, size_t sources,
                           .sources = sources,
                           .shard = e,
                           .shards = sources};
-        must(sb_corpus_seal(dir, &m));
+        must(seal_corpus(dir, &m));
     }
     sb_comm_barrier(comm);
     sb_free(dir);

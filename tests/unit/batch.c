@@ -294,7 +294,7 @@ static void a_corpus_of_one_document_repeats_it(void **state)
                       .sources = 1,
                       .shard = &e,
                       .shards = 1};
-    assert_int_equal(sb_corpus_seal(dir, &m), SB_OK);
+    assert_int_equal(seal_corpus(dir, &m), SB_OK);
     sb_corpus *one;
     assert_int_equal(sb_corpus_open(dir, SB_TRAIN, &one), SB_OK);
     sb_batch b = batch_of(64);

@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#include "dataset/piece_counts.h"
 #include "tests/unit/made_corpus.h"
 
 enum { PER = 9 };
@@ -281,18 +280,6 @@ static void counts_of_another_corpus_are_refused(void **state)
     sb_manifest_free(&m);
 }
 
-static void a_seal_looks_at_the_shards(void **state)
-{
-    (void)state;
-    static sb_manifest m;
-    assert_int_equal(sb_manifest_read(made_dir, &m), SB_OK);
-    m.shard[2].info.documents++;
-    assert_int_equal(sb_corpus_seal(made_dir, &m), SB_EFORMAT);
-    m.shard[2].info.documents--;
-    assert_int_equal(sb_corpus_seal(made_dir, &m), SB_OK);
-    sb_manifest_free(&m);
-}
-
 static void a_split_without_documents_is_said_to_be_empty(void **state)
 {
     (void)state;
@@ -341,7 +328,6 @@ int main(void)
         T(weights_count_pieces_and_draw_documents),
         T(damaged_counts_are_refused),
         T(counts_of_another_corpus_are_refused),
-        T(a_seal_looks_at_the_shards),
         T(a_split_without_documents_is_said_to_be_empty),
         T(a_failed_write_leaves_the_old_manifest),
     };

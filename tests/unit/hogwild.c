@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comm/base/mem.h"
 #include "comm/base/pool.h"
 #include "trainer/word2vec/hogwild.h"
 
@@ -22,8 +23,8 @@ typedef struct world {
     float in[V * D], out[V * D];
     uint8_t in_touched[V], out_touched[V];
     uint64_t counts[V];
-    uint32_t ids[TOKENS], sent_end[TOKENS / SENTENCE + 1];
-    sb_block block;
+    uint32_t ids[TOKENS];
+    sb_lengths lengths;
     sb_sampler sampler;
     sb_w2v_tables tables;
     sb_w2v_rate rate;
@@ -33,6 +34,19 @@ typedef struct world {
 static sb_rng_key test_key(void)
 {
     return sb_rng_key_make(11, SB_RNG_TEST);
+}
+
+/* The task gets the first `tokens` ids, in sentences of `each`. */
+static void cut(world *w, uint32_t tokens, uint32_t each)
+{
+    sb_lengths *l = &w->lengths;
+    sb_free(l->data);
+    *l = (sb_lengths){0};
+    for (uint32_t end = each; end <= tokens; end += each)
+        assert_int_equal(sb_lengths_sentence(l, end), SB_OK);
+    sb_lengths_document(l);
+    w->task.block =
+        (sb_block){w->ids, l->data, l->tokens, l->sentences, l->documents};
 }
 
 /* Two groups of pieces, 5-19 and 20-34; a sentence stays in one group. The
@@ -47,12 +61,7 @@ static world *make(int cbow, uint32_t window, uint32_t negative)
         w->ids[i] =
             i % 7 == 0 ? r.v[1] % 5 : 5 + 15 * group + sb_rng_below(r.v[0], 15);
         w->counts[w->ids[i]]++;
-        if ((i + 1) % SENTENCE == 0) w->sent_end[i / SENTENCE] = i + 1;
     }
-    w->block = (sb_block){.ids = w->ids,
-                          .sent_end = w->sent_end,
-                          .tokens = TOKENS,
-                          .sentences = TOKENS / SENTENCE};
     for (uint32_t i = 0; i < V * D; i++)
         w->in[i] =
             (sb_rng_unit(sb_rng_at(test_key(), i, 2, 0).v[0]) - 0.5f) / D;
@@ -66,7 +75,7 @@ static world *make(int cbow, uint32_t window, uint32_t negative)
     w->task.tables = &w->tables;
     w->task.sampler = &w->sampler;
     w->task.rate = &w->rate;
-    w->task.block = w->block;
+    cut(w, TOKENS, SENTENCE);
     w->task.rng = sb_fast_rng_start(test_key(), 0, 0);
     w->task.cbow = cbow;
     w->task.words_last = TOKENS;
@@ -78,6 +87,7 @@ static void drop(world *w)
 {
     sb_w2v_task_close(&w->task);
     sb_sampler_close(&w->sampler);
+    sb_free(w->lengths.data);
     free(w);
 }
 
@@ -159,9 +169,10 @@ static void special_and_unseen_pieces_are_not_touched(void **state)
 static uint64_t neighbours(const world *w)
 {
     uint64_t pairs = 0;
-    for (uint32_t s = 0, i = 0; s < w->block.sentences; s++) {
+    for (uint32_t i = 0; i < TOKENS;) {
         uint64_t n = 0;
-        for (; i < w->sent_end[s]; i++) n += w->ids[i] >= 5;
+        do n += w->ids[i] >= 5;
+        while (++i % SENTENCE);
         if (n > 1) pairs += 2 * (n - 1);
     }
     return pairs;
@@ -177,10 +188,7 @@ static void windows_reach_over_special_tokens_but_not_over_sentences(
     drop(w);
     /* Sentences of one word have no pair at all. */
     w = make(0, 5, 5);
-    uint32_t ends[TOKENS];
-    for (uint32_t i = 0; i < TOKENS; i++) ends[i] = i + 1;
-    w->task.block.sent_end = ends;
-    w->task.block.sentences = TOKENS;
+    cut(w, TOKENS, 1);
     sb_w2v_block(&w->task);
     assert_int_equal(w->task.pairs, 0);
     drop(w);
@@ -191,9 +199,7 @@ static void windows_shrink_evenly(void **state)
     (void)state;
     world *w = make(0, 5, 1);
     for (uint32_t i = 0; i < TOKENS; i++) w->ids[i] = 5 + i % 30;
-    uint32_t end = TOKENS;
-    w->task.block.sent_end = &end;
-    w->task.block.sentences = 1;
+    cut(w, TOKENS, TOKENS);
     sb_w2v_block(&w->task);
     /* A centre has 2 (1 + ... + 5) / 5 = 6 contexts in the mean. */
     double mean = (double)w->task.pairs / TOKENS;
@@ -212,9 +218,8 @@ static void a_negative_is_never_the_centre(void **state)
     sb_sampler_close(&w->sampler);
     assert_int_equal(sb_sampler_open(w->counts, V, special, 0, 1, &w->sampler),
                      SB_OK);
-    uint32_t ids[] = {5, 5}, end = 2;
-    w->task.block =
-        (sb_block){.ids = ids, .sent_end = &end, .tokens = 2, .sentences = 1};
+    w->ids[0] = w->ids[1] = 5;
+    cut(w, 2, 2);
     sb_w2v_block(&w->task);
     assert_int_equal(w->task.pairs, 2);
     /* Had 5 been a negative of itself, its output row would have moved back. */

@@ -12,6 +12,7 @@
 #include "comm/base/mem.h"
 #include "dataset/corpus.h"
 #include "dataset/shard.h"
+#include "tests/seal_corpus.h"
 
 enum { MADE_VOCAB = 50, MADE_HASH = 77, MADE_MAP = 64 << 20 };
 
@@ -42,22 +43,30 @@ static inline uint32_t made_id(uint64_t d, uint32_t t)
     return (uint32_t)(5 + (d * 31 + t * 7 + d * t) % (MADE_VOCAB - 5));
 }
 
+static inline sb_block made_block(const uint32_t *ids, const sb_lengths *l)
+{
+    return (sb_block){ids, l->data, l->tokens, l->sentences, l->documents};
+}
+
 /* Append documents [first, first + n) as one block, two sentences each where
  * there are tokens for two. */
 static inline sb_status made_append(sb_shard_writer *w, uint64_t first,
                                     uint32_t n)
 {
-    static uint32_t ids[1 << 16], sent[1 << 12], doc[1 << 12];
-    sb_block b = {ids, sent, doc, 0, 0, 0};
-    for (uint64_t d = first; d < first + n; d++) {
-        uint32_t len = made_length(d);
-        for (uint32_t t = 0; t < len; t++) ids[b.tokens + t] = made_id(d, t);
-        if (len > 1) sent[b.sentences++] = b.tokens + len / 2;
-        b.tokens += len;
-        sent[b.sentences++] = b.tokens;
-        doc[b.documents++] = b.tokens;
+    static uint32_t ids[1 << 16];
+    sb_lengths l = {0};
+    sb_status st = SB_OK;
+    for (uint64_t d = first; d < first + n && st == SB_OK; d++) {
+        uint32_t at = l.tokens, len = made_length(d);
+        for (uint32_t t = 0; t < len; t++) ids[at + t] = made_id(d, t);
+        if (len > 1) st = sb_lengths_sentence(&l, at + len / 2);
+        if (st == SB_OK) st = sb_lengths_sentence(&l, at + len);
+        if (st == SB_OK) sb_lengths_document(&l);
     }
-    return sb_shard_append(w, &b);
+    sb_block b = made_block(ids, &l);
+    if (st == SB_OK) st = sb_shard_append(w, &b);
+    sb_free(l.data);
+    return st;
 }
 
 /* A shard of `blocks` blocks of `per` documents each, the first is `first`. */
@@ -120,7 +129,7 @@ static inline sb_status made_corpus(const char *dir, uint32_t per)
     m.sources = 2;
     m.shard = entry;
     m.shards = 3;
-    return sb_corpus_seal(dir, &m);
+    return seal_corpus(dir, &m);
 }
 
 #endif

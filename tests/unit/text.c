@@ -215,6 +215,32 @@ static void words_end_at_space_and_punctuation(void **state)
           "5"); /* a currency sign is no punctuation */
 }
 
+static size_t utf8(uint32_t c, char to[4])
+{
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const uint8_t first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = n; i-- > 0; c >>= 6)
+        to[i] = (char)(i ? 0x80 | (c & 0x3f) : first[n] | c);
+    return n;
+}
+
+/* dataset/ingest.c tells by a text's bytes how many tokens it has at most. */
+static void no_character_becomes_more_than_it_has_bytes(void **state)
+{
+    (void)state;
+    sb_buffer b = {NULL, 0, 0};
+    for (uint32_t c = 1; c <= 0x10ffff; c++) {
+        char text[4];
+        size_t n = utf8(c, text), found = 0;
+        if (sb_utf8_valid(text, n) < n) continue; /* a surrogate */
+        assert_int_equal(sb_normalise(text, n, &b), SB_OK);
+        for (size_t i = 0; i < b.n; i++)
+            found += b.data[i] != ' ' && (b.data[i] & 0xc0) != 0x80;
+        assert_true(found <= n);
+    }
+    free(b.data);
+}
+
 static void a_buffer_grows_and_keeps_what_it_had(void **state)
 {
     (void)state;
@@ -244,6 +270,7 @@ int main(void)
         cmocka_unit_test(characters_newer_than_the_reference_are_letters),
         cmocka_unit_test(a_million_marks_take_no_time_to_speak_of),
         cmocka_unit_test(words_end_at_space_and_punctuation),
+        cmocka_unit_test(no_character_becomes_more_than_it_has_bytes),
         cmocka_unit_test(a_buffer_grows_and_keeps_what_it_had),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
