@@ -180,6 +180,13 @@ stat -c '%n %i %y' hit/run/corpus/*.mdb | sort >after
 same hit np1
 echo "killed with $marks of $units units done: they stayed, $SECONDS s"
 
+# Begun without --drop-duplicates, and with it failing while it encodes (17
+# units' hashes and lists, then 3 files a unit).
+SB_FAULT=write:20 expect 3 'No space left' ingest dropped 1
+SB_FAULT=write:45 expect 3 'No space left' ingest dropped 1 --drop-duplicates
+ingest dropped 3 --drop-duplicates
+same dropped drop1
+
 # A write fails; another file, another weight; and on it goes. Units 0 to 2 are
 # ranges of big/0.txt, 3 to 5 are big/1.txt to 3.txt.
 SB_FAULT=write:16 expect 3 'No space left' ingest changed 1
