@@ -133,7 +133,12 @@ static sb_status add_glob(sb_sources *s, const char *pattern, uint32_t source)
     glob_t g;
     int rc = glob(pattern, GLOB_NOSORT, cannot_list, &g);
     if (rc != 0) {
+        struct stat is;
         globfree(&g);
+        /* glob does not ask why a name without '*' cannot be seen */
+        SB_REQUIRE(rc != GLOB_NOMATCH || lstat(pattern, &is) == 0 ||
+                       errno != EACCES,
+                   SB_EIO, "cannot read '%s': %s", pattern, strerror(errno));
         SB_REQUIRE(rc != GLOB_NOMATCH, SB_ENOENT, "no file matches '%s'",
                    pattern);
         SB_REQUIRE(rc != GLOB_NOSPACE, SB_ENOMEM, "out of memory: file names");

@@ -177,7 +177,8 @@ int main(int argc, char **argv)
     if (sb_comm_open(&argc, &argv, &app.comm) != SB_OK) sb_fatal(NULL);
     sb_log_open(sb_comm_rank(app.comm), SB_LOG_INFO);
     sb_status st = run(&app, argc, argv);
-    if (st == SB_OK && (fflush(stdout) != 0 || ferror(stdout)))
+    int written = fflush(stdout) == 0 && !ferror(stdout); /* before errors */
+    if (st == SB_OK && !written)
         st = sb_fail(SB_EIO, __FILE__, __LINE__,
                      "cannot write to standard output: %s", strerror(errno));
     if (st != SB_OK && sb_comm_rank(app.comm) == 0) {

@@ -19,7 +19,7 @@ seed=${SB_SEED:-$(date +%S%N)}
 RANDOM=$seed
 echo "SB_SEED=$seed"
 
-# 4 MB in 8 files, each one unit of the input.
+# 4 MB in 8 files. Each is a source, so it is a unit of its own.
 small_text | tr -s ' ' '\n' | grep -v '^$' >words
 for i in 1 2 3 4 5 6 7 8; do
     for _ in 1 2 3 4 5 6 7; do shuf --random-source=<(yes "$i") words; done |
@@ -29,8 +29,10 @@ done
 # Options of the phases; `local -n` picks them by name.
 # shellcheck disable=SC2034
 {
-    vocab=(--source "text:$tmp/text*.txt" --vocab-size 2000)
-    ingest=(--source "text:$tmp/text*.txt" --held-out 0.01 --block-tokens 4096)
+    sources=()
+    for i in {1..8}; do sources+=(--source "text:$tmp/text$i.txt"); done
+    vocab=("${sources[@]}" --vocab-size 2000)
+    ingest=("${sources[@]}" --held-out 0.01 --block-tokens 4096)
     word2vec=(--dim 64 --epochs 2 --checkpoint-minutes 0.001)
     mlm=(--init none --dim 32 --layers 1 --heads 2 --ffn 64 --positions 64
         --max-length 48 --batch 8 --slots 4 --vocab-block 300 --steps 400
@@ -106,7 +108,7 @@ state() {
     vocab) md5sum <"$1/vocab/vocab.txt" ;;
     ingest)
         "$shardbert" inspect "$1/corpus" | sed "s|$1||"
-        (cd "$1/corpus" && md5sum ./*.mdb)
+        (cd "$1/corpus" && md5sum ./*.mdb ./counts)
         ;;
     *) "$shardbert" inspect "$1/$2" --hash ;;
     esac
