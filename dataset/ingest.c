@@ -257,7 +257,20 @@ static int is_dropped(sb_ingest *g, uint64_t number)
     return 1;
 }
 
-/* Every document of the unit: its hash, and, if asked for, its ids. */
+/* Its hash, and, if asked for, its ids. */
+static sb_status take_document(sb_ingest *g, const sb_document *d, int encoding)
+{
+    uint64_t hash = sb_hash64(d->text, d->bytes);
+    SB_TRY(sb_grow(&g->hash, &g->hash_cap, g->hashes + 1, sizeof *g->hash,
+                   "hashes of documents"));
+    g->hash[g->hashes++] = hash;
+    g->text_read += d->bytes;
+    if (!encoding) return SB_OK;
+    if (!is_dropped(g, g->hashes - 1)) return add_document(g, d, hash);
+    g->stats.dropped++;
+    return SB_OK;
+}
+
 static sb_status read_unit(sb_ingest *g, int encoding)
 {
     sb_source *s;
@@ -269,17 +282,7 @@ static sb_status read_unit(sb_ingest *g, int encoding)
     for (;;) {
         SB_GOTO(st, sb_source_next(s, &d, &tally, &more), out);
         if (!more) break;
-        uint64_t hash = sb_hash64(d.text, d.bytes);
-        SB_GOTO(st,
-                sb_grow(&g->hash, &g->hash_cap, g->hashes + 1, sizeof *g->hash,
-                        "hashes of documents"),
-                out);
-        g->hash[g->hashes++] = hash;
-        g->text_read += d.bytes;
-        if (encoding && is_dropped(g, g->hashes - 1))
-            g->stats.dropped++;
-        else if (encoding)
-            SB_GOTO(st, add_document(g, &d, hash), out);
+        if (d.text) SB_GOTO(st, take_document(g, &d, encoding), out);
         g->o.progress(g->o.arg, sb_source_done(s), g->text_read, g->hashes);
         if (!g->o.stop()) continue;
         st = sb_fail(SB_ESTOP, __FILE__, __LINE__,

@@ -14,8 +14,10 @@
 #include "dataset/source_list.h"
 #include "dataset/text.h"
 
-/* A file whose first records are all bad is of another kind. */
-enum { HOPELESS = 1000 };
+enum {
+    HOPELESS = 1000, /* a file whose first records are bad is of another kind */
+    PATIENCE = 16    /* records to pass over in one call */
+};
 
 struct sb_source {
     const sb_sources *all;
@@ -125,17 +127,21 @@ static sb_status next_record(sb_source *s, sb_record *r, sb_tally *tally,
 sb_status sb_source_next(sb_source *s, sb_document *doc_out, sb_tally *tally,
                          int *more_out)
 {
-    while (s->file < s->unit.file + s->unit.files) {
+    *more_out = 1;
+    *doc_out = (sb_document){NULL, 0};
+    for (int i = 0; i < PATIENCE; i++) {
         sb_record r;
         int more;
+        if (s->file == s->unit.file + s->unit.files) {
+            *more_out = 0;
+            return SB_OK;
+        }
         if (!s->reader) SB_TRY(open_file(s));
         SB_TRY(next_record(s, &r, tally, &more));
         if (!more) close_file(s);
         if (!more || r.verdict != SB_GOOD) continue;
         *doc_out = (sb_document){r.text, r.bytes};
-        *more_out = 1;
         return SB_OK;
     }
-    *more_out = 0;
     return SB_OK;
 }

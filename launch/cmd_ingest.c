@@ -263,7 +263,7 @@ out:
 /* ---- the command --------------------------------------------------------- */
 
 /* Rank 0: the corpus is there; only the weights may be others. */
-static sb_status reweigh(const job *j)
+static sb_status reweigh(const job *j, const char *used)
 {
     sb_manifest m;
     int changed = 0;
@@ -273,6 +273,7 @@ static sb_status reweigh(const job *j)
         changed |= w < m.source[i].weight || w > m.source[i].weight;
         m.source[i].weight = w;
     }
+    if (changed) sb_app_utf8(m.config, sizeof m.config, used);
     sb_status st = changed ? sb_manifest_write(j->dir, &m) : SB_OK;
     if (st == SB_OK) st = sweep(j->dir, &m);
     sb_manifest_free(&m);
@@ -361,12 +362,12 @@ sb_status sb_cmd_ingest(sb_app *a)
     sb_crew_open(&j->crew, a->comm, j->sources);
     SB_GOTO(st, sb_agree(a->comm, prepare(j, &done)), out);
     sb_comm_bcast(a->comm, &done, sizeof done, 0);
-    if (done) {
-        st = sb_agree(a->comm, sb_comm_rank(a->comm) == 0 ? reweigh(j) : SB_OK);
-        goto out;
-    }
     SB_GOTO(st, sb_app_begin(a, "ingest", &used), out);
-    st = work(j, used);
+    if (!done)
+        st = work(j, used);
+    else
+        st = sb_agree(a->comm,
+                      sb_comm_rank(a->comm) == 0 ? reweigh(j, used) : SB_OK);
 out:
     sb_ingest_close(j->ingest);
     sb_vocab_close(j->vocab);

@@ -49,10 +49,13 @@ static sb_status count_unit(void *arg, size_t unit)
     while (st == SB_OK) {
         SB_GOTO(st, sb_source_next(s, &d, tally, &more), out);
         if (!more) break;
-        SB_GOTO(st, sb_normalise(d.text, d.bytes, &j->text), out);
-        SB_GOTO(st, sb_words_count(j->words, j->text.data, j->text.n), out);
-        sb_crew_report(&j->crew, sb_source_done(s), text_bytes += d.bytes,
-                       ++documents);
+        if (d.text) {
+            SB_GOTO(st, sb_normalise(d.text, d.bytes, &j->text), out);
+            SB_GOTO(st, sb_words_count(j->words, j->text.data, j->text.n), out);
+            text_bytes += d.bytes;
+            documents++;
+        }
+        sb_crew_report(&j->crew, sb_source_done(s), text_bytes, documents);
         if (sb_stop_asked())
             st = sb_fail(SB_ESTOP, __FILE__, __LINE__,
                          "asked to stop: the same command counts anew");

@@ -180,8 +180,8 @@ static size_t find(const sb_config *c, const char *name)
 
 static void spell_number(const sb_option *o, double v, char number[40])
 {
-    int power = 0;
-    if (o->type == SB_OPT_REAL)
+    int power = 0, whole = fabs(v) < 1e6 && fmod(v, 1) == 0; /* not 2e+02 */
+    if (o->type == SB_OPT_REAL && !whole)
         for (int digits = 1; digits <= 17; digits++) {
             snprintf(number, 40, "%.*g", digits, v);
             if (strtod(number, NULL) == v) return;

@@ -97,7 +97,7 @@ static spent read_all(const sb_sources *s, text *to)
         for (;;) {
             DO(sb_source_next(in, &d, &tally, &more));
             if (!more) break;
-            if (!to) continue;
+            if (!to || !d.text) continue;
             DO(sb_buffer_add(&to->bytes, d.text, d.bytes));
             DO(sb_grow(&to->end, &to->cap, to->n + 1, sizeof *to->end, "ends"));
             to->end[to->n++] = to->bytes.n;
