@@ -263,24 +263,38 @@ out:
 /* ---- the command --------------------------------------------------------- */
 
 /* Rank 0: the corpus is there; only the weights may be others. */
-static sb_status reweigh(const job *j, const char *used)
+static sb_status reweigh(const job *j, int *changed_out)
 {
-    sb_manifest m;
-    int changed = 0;
-    SB_TRY(sb_manifest_read(j->dir, &m));
-    for (size_t i = 0; i < m.sources; i++) {
+    sb_manifest m = {0};
+    char *used = sb_config_effective(j->app->config, j->app->phase);
+    SB_REQUIRE(used, SB_ENOMEM, "out of memory: configuration");
+    sb_status st = sb_manifest_read(j->dir, &m);
+    for (size_t i = 0; st == SB_OK && i < m.sources; i++) {
         double w = sb_sources_weight(j->sources, i);
-        changed |= w < m.source[i].weight || w > m.source[i].weight;
+        *changed_out |= w < m.source[i].weight || w > m.source[i].weight;
         m.source[i].weight = w;
     }
-    if (changed) sb_app_utf8(m.config, sizeof m.config, used);
-    sb_status st = changed ? sb_manifest_write(j->dir, &m) : SB_OK;
+    if (st == SB_OK && *changed_out) {
+        sb_app_utf8(m.config, sizeof m.config, used);
+        st = sb_manifest_write(j->dir, &m);
+    }
     if (st == SB_OK) st = sweep(j->dir, &m);
     sb_manifest_free(&m);
-    if (st == SB_OK)
-        sb_log(SB_LOG_INFO, "ingest: done before%s, in %s",
-               changed ? ", the weights are new" : "", j->dir);
+    sb_free(used);
     return st;
+}
+
+static sb_status done_before(job *j, char **used_out)
+{
+    sb_comm *c = j->app->comm;
+    int changed = 0;
+    sb_status st = sb_comm_rank(c) == 0 ? reweigh(j, &changed) : SB_OK;
+    SB_TRY(sb_agree(c, st));
+    sb_comm_bcast(c, &changed, sizeof changed, 0);
+    if (changed) SB_TRY(sb_app_begin(j->app, "ingest", used_out));
+    sb_log(SB_LOG_INFO, "ingest: done before%s, in %s",
+           changed ? ", the weights are new" : "", j->dir);
+    return SB_OK;
 }
 
 static sb_status open_ingest(job *j)
@@ -362,12 +376,12 @@ sb_status sb_cmd_ingest(sb_app *a)
     sb_crew_open(&j->crew, a->comm, j->sources);
     SB_GOTO(st, sb_agree(a->comm, prepare(j, &done)), out);
     sb_comm_bcast(a->comm, &done, sizeof done, 0);
+    if (done) {
+        st = done_before(j, &used);
+        goto out;
+    }
     SB_GOTO(st, sb_app_begin(a, "ingest", &used), out);
-    if (!done)
-        st = work(j, used);
-    else
-        st = sb_agree(a->comm,
-                      sb_comm_rank(a->comm) == 0 ? reweigh(j, used) : SB_OK);
+    st = work(j, used);
 out:
     sb_ingest_close(j->ingest);
     sb_vocab_close(j->vocab);

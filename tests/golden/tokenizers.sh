@@ -17,20 +17,30 @@ skip() {
 }
 get_tokenizers "$npm" || skip "npm cannot get the package tokenizers"
 
-# compare TOKENIZER.JSON FILE...
+# compare NAME TOKENIZER.JSON FILE...
 compare() {
-    echo "== $1"
-    node "$SB_SOURCE/tests/golden/tokenizers.mjs" "$npm" "$shardbert" "$1" "$tmp" "${@:2}"
+    mkdir "$tmp/$1"
+    node "$SB_SOURCE/tests/golden/tokenizers.mjs" "$npm" "$shardbert" "$2" "$tmp/$1" "${@:3}" \
+        >"$tmp/$1.log" 2>&1 || echo "$1: the ids differ, or could not be compared" >>"$tmp/$1.log"
+}
+# told NAME: what compare said; fails if it did
+told() {
+    sed "s/^/$1: /" "$tmp/$1.log"
+    ! grep -q '^'"$1"': the ids differ' "$tmp/$1.log" || fail "$1"
 }
 
 if [ ! -d "$shared" ]; then
     small_text >"$tmp/text.txt"
     "$shardbert" vocab --run "$tmp/run" --source "text:$tmp/text.txt" --vocab-size 2000 --log error
-    compare "$tmp/run/vocab/tokenizer.json"
+    compare ours "$tmp/run/vocab/tokenizer.json"
+    told ours
     skip "$shared is not there; random strings are equal"
 fi
 zcat "$shared"/corpus/news/news.*.gz >"$tmp/text.txt"
 "$shardbert" vocab --run "$tmp/run" --source "text:$tmp/text.txt" --vocab-size 30000 --log error
 mapfile -t files < <(find "$shared/tokenizer/unicode" "$shared/corpus" -type f | LC_ALL=C sort)
-compare "$tmp/run/vocab/tokenizer.json" "${files[@]}"
-compare "$shared/tokenizer/tokenizer.json" "${files[@]}"
+compare ours "$tmp/run/vocab/tokenizer.json" "${files[@]}" &
+compare bert "$shared/tokenizer/tokenizer.json" "${files[@]}"
+wait
+told ours
+told bert
