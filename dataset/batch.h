@@ -3,10 +3,11 @@
  *
  * Training sample g = step x batch + i is the document at place g mod n of
  * epoch g div n, n = places of the corpus's mix of documents (dataset/mix.h):
- * [CLS] ids... [SEP], cut to max_length tokens. Masking (Devlin et al. 2019; parity list in docs/math.md): each
- * token that is not special is chosen with probability mask_prob; of the
- * chosen ones 80 % become [MASK], 10 % a uniformly random id, 10 % stay. All
- * draws are functions of (seed, g, position), never of rank or thread.
+ * [CLS] ids... [SEP], cut to max_length tokens. Masking (Devlin et al. 2019;
+ * parity list in docs/math.md): each token that is not special is chosen with
+ * probability mask_prob; of the chosen ones 80 % become [MASK], 10 % a
+ * uniformly random id, 10 % stay. All draws are functions of (seed, g,
+ * position), never of rank or thread.
  *
  * Evaluation samples are documents 0, 1, 2, ... of the held-out split, masked
  * by functions of (position, document) with a fixed seed: the same set at

@@ -98,6 +98,13 @@ static sb_status number_through(sb_corpus *c)
 
 /* ---- what training asks for ---------------------------------------------- */
 
+/* As an epoch's places: what can come up is never counted 0 times. */
+static uint64_t weighed(uint64_t count, double weight)
+{
+    uint64_t n = (uint64_t)llround(weight * (double)count);
+    return n == 0 && count > 0 && weight > 0 ? 1 : n;
+}
+
 /* An epoch sees a source weight times, and so counts its pieces. */
 static sb_status weigh_counts(sb_corpus *c, const char *dir,
                               const sb_manifest *m)
@@ -109,8 +116,7 @@ static sb_status weigh_counts(sb_corpus *c, const char *dir,
         double weight = m->source[s].weight;
         for (uint64_t i = 0; i < V; i++)
             c->counts[i] +=
-                weight == 1 ? of[s * V + i]
-                            : (uint64_t)llround(weight * (double)of[s * V + i]);
+                weight == 1 ? of[s * V + i] : weighed(of[s * V + i], weight);
     }
     sb_free(of);
     return SB_OK;

@@ -49,8 +49,8 @@ const sb_corpus_source *sb_corpus_source_at(const sb_corpus *c, size_t i);
 
 /* What training asks for; borrowed, NULL for the held-out split.
  * Counts: how often an epoch has each id, [vocab size]: the sum over the
- * sources of round(weight x its count). Mixes: an epoch of documents, one of
- * blocks. */
+ * sources of round(weight x its count), at least 1 unless one of them is 0.
+ * Mixes: an epoch of documents, one of blocks. */
 const uint64_t *sb_corpus_counts(const sb_corpus *c);
 const sb_mix *sb_corpus_document_mix(const sb_corpus *c);
 const sb_mix *sb_corpus_block_mix(const sb_corpus *c);

@@ -28,12 +28,6 @@ struct sb_reader {
     sb_status (*next)(sb_reader *r, sb_record *record_out, int *more_out);
 };
 
-/* Not ASCII white space. */
-static inline int sb_is_ink(char c)
-{
-    return c != ' ' && !(c >= '\t' && c <= '\r');
-}
-
 sb_status sb_next_line(sb_reader *r, sb_record *record_out, int *more_out);
 sb_status sb_next_json(sb_reader *r, sb_record *record_out, int *more_out);
 sb_status sb_next_tsv(sb_reader *r, sb_record *record_out, int *more_out);

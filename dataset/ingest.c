@@ -419,6 +419,20 @@ static sb_status get(sb_ingest *g, size_t unit, const char *kind, size_t item,
     return st;
 }
 
+/* Does the shard lie where its unit's mark says that there is one? */
+static sb_status has_shard(const sb_ingest *g, sb_split split,
+                           const sb_source_stats *s, int *has_out)
+{
+    uint64_t held = s->heldout, kept = s->documents;
+    char *path;
+    *has_out = 1;
+    if ((split == SB_HELDOUT ? held : kept - held) == 0) return SB_OK;
+    SB_TRY(shard_path(g, split, &path));
+    *has_out = sb_file_exists(path);
+    sb_free(path);
+    return SB_OK;
+}
+
 sb_status sb_ingest_done(sb_ingest *g, size_t unit, int *done_out,
                          sb_source_stats *stats_out)
 {
@@ -428,6 +442,8 @@ sb_status sb_ingest_done(sb_ingest *g, size_t unit, int *done_out,
     *done_out = bytes == sizeof *stats_out;
     if (*done_out) memcpy(stats_out, data, sizeof *stats_out);
     sb_free(data);
+    for (int k = 0; k < SPLITS && *done_out; k++)
+        SB_TRY(has_shard(g, (sb_split)k, stats_out, done_out));
     return SB_OK;
 }
 

@@ -42,7 +42,7 @@ SB_MUST_USE sb_status sb_ingest_hash(sb_ingest *g, size_t unit);
 SB_MUST_USE sb_status sb_ingest_unit(sb_ingest *g, size_t unit);
 
 /* *done_out: is the unit's mark there, made from this input with these
- * options? Its numbers then. */
+ * options, and the shards it speaks of? Its numbers then. */
 SB_MUST_USE sb_status sb_ingest_done(sb_ingest *g, size_t unit, int *done_out,
                                      sb_source_stats *stats_out);
 

@@ -41,15 +41,10 @@ sb_status sb_json_bad(sb_record *rec, const char *why)
     return SB_OK;
 }
 
-static int is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 sb_span sb_json_trim(sb_span t)
 {
-    while (t.n && is_space(t.s[t.n - 1])) t.n--;
-    for (; t.n && is_space(*t.s); t.n--) t.s++;
+    while (t.n && !sb_is_ink(t.s[t.n - 1])) t.n--;
+    for (; t.n && !sb_is_ink(*t.s); t.n--) t.s++;
     return t;
 }
 

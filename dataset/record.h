@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * record.h - what a reader makes of one record of its file. Private to the
- * readers of dataset/. */
+ * record.h - what a reader makes of one record of its file, and what is blank
+ * in it. Private to the readers of dataset/. */
 #ifndef SB_DATASET_RECORD_H
 #define SB_DATASET_RECORD_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Not ASCII white space. */
+static inline int sb_is_ink(char c)
+{
+    return c != ' ' && !(c >= '\t' && c <= '\r');
+}
 
 typedef enum sb_verdict {
     SB_GOOD,    /* a document */

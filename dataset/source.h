@@ -111,8 +111,9 @@ SB_MUST_USE sb_status sb_source_open(const sb_sources *s, size_t unit,
                                      sb_source **source_out);
 /* *more_out = 0 at the end. What is no document is passed over; *tally counts.
  * Where much has to be passed over, doc_out->text is NULL now and then: there
- * is none yet, the caller may look at other things and call again. SB_EFORMAT: a damaged stream, or a file of another kind; also when the first
- * thousand records of a file are all bad. */
+ * is none yet, the caller may look at other things and call again. SB_EFORMAT:
+ * a damaged stream, or a file of another kind; also when the first thousand
+ * records of a file are all bad. */
 SB_MUST_USE sb_status sb_source_next(sb_source *s, sb_document *doc_out,
                                      sb_tally *tally, int *more_out);
 uint64_t sb_source_done(const sb_source *s); /* of the unit's bytes */

@@ -26,9 +26,10 @@ SB_MUST_USE sb_status sb_tokenizer_write(const char *dir, const sb_vocab *v);
 int sb_tokenizer_is_json(const char *text, size_t bytes);
 
 /* The text of vocab.txt from a tokenizer.json in memory with a NUL behind it
- * (sb_file_read puts one); `name` is used in messages. SB_EFORMAT: not such a file, or a tokenizer that does not encode as
- * ours does: another model than WordPiece, not BERT's lower-casing normaliser
- * and pre-tokenizer, tokens added to the vocabulary. */
+ * (sb_file_read puts one); `name` is used in messages. SB_EFORMAT: not such a
+ * file, or a tokenizer that does not encode as ours does: another model than
+ * WordPiece, not BERT's lower-casing normaliser and pre-tokenizer, tokens
+ * added to the vocabulary. */
 SB_MUST_USE sb_status sb_tokenizer_read(const char *json, size_t bytes,
                                         const char *name, sb_buffer *out);
 

@@ -293,9 +293,7 @@ sb_special_ids sb_vocab_special(const sb_vocab *v)
 
 int sb_vocab_is_special(const sb_vocab *v, uint32_t id)
 {
-    const sb_special_ids *s = &v->special;
-    return id == s->pad || id == s->unk || id == s->cls || id == s->sep ||
-           id == s->mask;
+    return sb_special_is(&v->special, id);
 }
 
 const char *sb_vocab_piece(const sb_vocab *v, uint32_t id)

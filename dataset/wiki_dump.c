@@ -198,16 +198,11 @@ void sb_wiki_dump_close(sb_wiki_dump *d)
 
 /* ---- a page's record ----------------------------------------------------- */
 
-static int is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static void trim(sb_buffer *b)
 {
     size_t from = 0;
-    while (b->n && is_blank(b->data[b->n - 1])) b->n--;
-    while (from < b->n && is_blank(b->data[from])) from++;
+    while (b->n && !sb_is_ink(b->data[b->n - 1])) b->n--;
+    while (from < b->n && !sb_is_ink(b->data[from])) from++;
     b->n -= from;
     if (from) memmove(b->data, b->data + from, b->n);
 }
@@ -217,7 +212,7 @@ static int is_redirect(const sb_buffer *text)
 {
     static const char word[] = "#redirect";
     size_t i = 0, k = 0;
-    while (i < text->n && is_blank(text->data[i])) i++;
+    while (i < text->n && !sb_is_ink(text->data[i])) i++;
     for (; k < sizeof word - 1 && i + k < text->n; k++) {
         char c = text->data[i + k];
         if (c >= 'A' && c <= 'Z') c = (char)(c + 32);

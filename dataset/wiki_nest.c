@@ -223,7 +223,7 @@ static void pipe_trick(reader *r, size_t mark)
 {
     char *text = r->out->data + mark;
     size_t n = r->out->n - mark;
-    if (n > TRICK_BYTES) return; /* keeps deep nesting linear */
+    if (!n || n > TRICK_BYTES) return; /* keeps deep nesting linear */
     char *colon = memchr(text, ':', n);
     if (colon) {
         n -= (size_t)(colon + 1 - text);

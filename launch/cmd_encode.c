@@ -63,7 +63,8 @@ static sb_status add_id(sb_ids *ids, uint32_t id)
     return SB_OK;
 }
 
-static sb_status encode_line(void *context, const sb_line *line, sb_buffer *out)
+static sb_status encode_line(void *context, const sb_filter_line *line,
+                             sb_buffer *out)
 {
     job *j = context;
     sb_special_ids special = sb_vocab_special(j->vocab);
@@ -94,8 +95,8 @@ static int is_blank(char c)
 }
 
 /* The id that is the word at text[0..n). */
-static sb_status read_id(const job *j, const sb_line *line, const char *word,
-                         size_t n, uint32_t *id_out)
+static sb_status read_id(const job *j, const sb_filter_line *line,
+                         const char *word, size_t n, uint32_t *id_out)
 {
     uint32_t size = sb_vocab_size(j->vocab), id = 0;
     int shown = n < 40 ? (int)n : 40;
@@ -112,7 +113,8 @@ static sb_status read_id(const job *j, const sb_line *line, const char *word,
     return SB_OK;
 }
 
-static sb_status decode_line(void *context, const sb_line *line, sb_buffer *out)
+static sb_status decode_line(void *context, const sb_filter_line *line,
+                             sb_buffer *out)
 {
     job *j = context;
     const char *p = line->text, *end = p + line->n;

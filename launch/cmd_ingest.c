@@ -193,11 +193,30 @@ out:
     return st;
 }
 
+/* Is `end` what stands behind a unit's number, or that of a file begun? */
+static int is_our_end(const char *end)
+{
+    static const char *const known[] = {".mdb", ".done", ".hash", ".counts",
+                                        ".drop"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        size_t n = strlen(known[i]);
+        if (strncmp(end, known[i], n) != 0) continue;
+        return !end[n] || strcmp(end + n, ".tmp") == 0;
+    }
+    return 0;
+}
+
+/* A name that ingest gives. --corpus may name a folder where other files lie:
+ * "train-old.txt" is none of ours. */
 static int is_ours(const char *name)
 {
     static const char *const start[] = {"unit-", "train-", "heldout-"};
-    for (size_t i = 0; i < sizeof start / sizeof start[0]; i++)
-        if (strncmp(name, start[i], strlen(start[i])) == 0) return 1;
+    for (size_t i = 0; i < sizeof start / sizeof start[0]; i++) {
+        size_t n = strlen(start[i]), digits;
+        if (strncmp(name, start[i], n) != 0) continue;
+        digits = strspn(name + n, "0123456789");
+        return digits >= 5 && is_our_end(name + n + digits);
+    }
     return 0;
 }
 
@@ -269,6 +288,10 @@ static sb_status reweigh(const job *j, int *changed_out)
     char *used = sb_config_effective(j->app->config, j->app->phase);
     SB_REQUIRE(used, SB_ENOMEM, "out of memory: configuration");
     sb_status st = sb_manifest_read(j->dir, &m);
+    if (st == SB_OK && m.input_identity != sb_sources_identity(j->sources))
+        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                     "'%s/corpus.json' is of other input than 'made-from'",
+                     j->dir);
     for (size_t i = 0; st == SB_OK && i < m.sources; i++) {
         double w = sb_sources_weight(j->sources, i);
         *changed_out |= w < m.source[i].weight || w > m.source[i].weight;

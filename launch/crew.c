@@ -2,10 +2,8 @@
  * crew.c - all ranks work off the units of the sources. */
 #include "launch/crew.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "comm/agree.h"
 

@@ -60,9 +60,9 @@ static sb_status read_more(filter *f)
     if (f->from) memmove(b->data, b->data + f->from, b->n - f->from);
     b->n -= f->from;
     f->from = 0;
-    SB_REQUIRE(b->n <= SB_LINE_BYTES_MAX, SB_EFORMAT,
+    SB_REQUIRE(b->n <= SB_FILTER_LINE_MAX, SB_EFORMAT,
                "line %" PRIu64 " is longer than %s", f->number + 1,
-               sb_bytes_text(SB_LINE_BYTES_MAX));
+               sb_bytes_text(SB_FILTER_LINE_MAX));
     SB_TRY(sb_grow(&b->data, &b->cap, b->n + READ_BYTES + 1, 1, "a line"));
     SB_TRY(flush(f));
     SB_TRY(wait_for_input());
@@ -75,7 +75,7 @@ static sb_status read_more(filter *f)
 }
 
 /* The next line, or text NULL behind the last one. */
-static sb_status next_line(filter *f, sb_line *line_out)
+static sb_status next_line(filter *f, sb_filter_line *line_out)
 {
     char *end = NULL;
     size_t seen = 0; /* bytes of this line searched so far */
@@ -91,18 +91,18 @@ static sb_status next_line(filter *f, sb_line *line_out)
     size_t n = (end ? (size_t)(end - f->in.data) : f->in.n) - f->from;
     if (!end && !n) return SB_OK;
     f->number++;
-    SB_REQUIRE(n <= SB_LINE_BYTES_MAX, SB_EFORMAT,
+    SB_REQUIRE(n <= SB_FILTER_LINE_MAX, SB_EFORMAT,
                "line %" PRIu64 " is longer than %s", f->number,
-               sb_bytes_text(SB_LINE_BYTES_MAX));
+               sb_bytes_text(SB_FILTER_LINE_MAX));
     text[n] = 0;
     f->from += n + (end != NULL);
-    *line_out = (sb_line){text, n, f->number};
+    *line_out = (sb_filter_line){text, n, f->number};
     return SB_OK;
 }
 
-static sb_status each_line(filter *f, sb_line_fn fn, void *context)
+static sb_status each_line(filter *f, sb_filter_fn fn, void *context)
 {
-    sb_line line;
+    sb_filter_line line;
     while (!f->unread) {
         SB_TRY(next_line(f, &line));
         if (!line.text) break;
@@ -118,7 +118,7 @@ static sb_status each_line(filter *f, sb_line_fn fn, void *context)
     return SB_OK;
 }
 
-sb_status sb_filter(sb_line_fn fn, void *context)
+sb_status sb_filter(sb_filter_fn fn, void *context)
 {
     filter f = {0};
     signal(SIGPIPE, SIG_IGN); /* EPIPE instead */

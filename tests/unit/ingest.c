@@ -278,6 +278,13 @@ static void done_means_with_these_options_from_this_input(void **state)
     assert_false(is_done(other));
     sb_vocab_close(more);
     other = o;
+    char *shard = shard_of(corpus, SB_TRAIN, 0);
+    char *away = sb_format("%s.away", shard);
+    assert_int_equal(sb_rename(shard, away), SB_OK);
+    assert_false(is_done(o)); /* without its shard */
+    assert_int_equal(sb_rename(away, shard), SB_OK);
+    sb_free(shard);
+    sb_free(away);
     other.drop = 1;
     assert_true(is_done(other)); /* an empty list is none */
     put_drops(sb_unit_identity(sources, 0));

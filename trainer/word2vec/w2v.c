@@ -9,10 +9,10 @@
  *
  * Invariants: between rounds all tables are equal; the cursor says everything
  * else (which blocks, how many words, which learning rate), and all ranks
- * know it without asking. The block at position g of the run is
- * at place g mod n of epoch g / n, n = places of the corpus's mix of blocks
- * (dataset/mix.h): it does not depend on the number of ranks. A failure of
- * one rank is made common between vote and combine, so no rank is left in a
+ * know it without asking. The block at position g of the run is at place
+ * g mod n of epoch g / n, n = places of the corpus's mix of blocks
+ * (dataset/mix.h): it does not depend on the number of ranks. A failure of one
+ * rank is made common between vote and combine, so no rank is left in a
  * collective.
  */
 #include "trainer/word2vec/w2v.h"
