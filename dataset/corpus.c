@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
@@ -30,15 +29,6 @@ struct sb_corpus {
 };
 
 /* ---- shards -------------------------------------------------------------- */
-
-/* One open file per shard: ask for as many as we may have. */
-static void room_for_files(size_t n)
-{
-    struct rlimit l;
-    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= n + 256) return;
-    l.rlim_cur = l.rlim_max < n + 256 ? l.rlim_max : n + 256;
-    (void)setrlimit(RLIMIT_NOFILE, &l);
-}
 
 static sb_status open_shard(const char *dir, const sb_shard_entry *e,
                             sb_shard_reader **r_out)
@@ -148,7 +138,7 @@ out:
 static sb_status open_split(sb_corpus *c, const char *dir, sb_split split,
                             const sb_manifest *m)
 {
-    room_for_files(m->shards);
+    sb_file_room(m->shards);
     c->total.vocab_size = m->vocab_size;
     c->total.vocab_hash = m->vocab_hash;
     SB_TRY(sb_alloc(m->sources, sizeof *c->source, "sources", &c->source));

@@ -105,15 +105,16 @@ static sb_status shard_path(const sb_ingest *g, sb_split split, char **out)
     return SB_OK;
 }
 
-/* What a shard may grow to is address space, not disk: be generous. Ids take
- * at most 4 bytes a byte of text, their lengths as much again; a compressed
- * byte may stand for hundreds. */
-static uint64_t map_bytes(const sb_unit *u)
+/* What a shard may grow to is address space, not disk: be generous. A byte of
+ * text takes at most 8 (its id, its sentence's length, padding); a compressed
+ * one may stand for max_ratio of them, or for more where it is few. */
+static uint64_t map_bytes(const sb_ingest *g, const sb_unit *u)
 {
-    const uint64_t most = (uint64_t)1 << 43;
-    uint64_t times = u->packed || u->files > 1 ? 1024 : 16;
-    uint64_t bytes = u->bytes + 2 * (uint64_t)SB_DOCUMENT_MAX;
-    return bytes > most / times ? most : bytes * times;
+    const double most = 0x1p43;
+    double times = 16, ratio = 8 * sb_sources_max_ratio(g->o.sources);
+    if (u->packed || u->files > 1) times = ratio > 1024 ? ratio : 1024;
+    double bytes = ((double)u->bytes + 2.0 * SB_DOCUMENT_MAX) * times;
+    return (uint64_t)(bytes < most ? bytes : most);
 }
 
 static sb_status create(sb_ingest *g, sb_split split)
@@ -122,7 +123,7 @@ static sb_status create(sb_ingest *g, sb_split split)
     char *path;
     SB_TRY(shard_path(g, split, &path));
     sb_status st =
-        sb_shard_create(path, map_bytes(&u), sb_vocab_size(g->o.vocab),
+        sb_shard_create(path, map_bytes(g, &u), sb_vocab_size(g->o.vocab),
                         sb_vocab_hash(g->o.vocab), &g->split[split].writer);
     sb_free(path);
     return st;

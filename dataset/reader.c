@@ -39,13 +39,18 @@ static int has_prefix(const char *text, size_t n, const char *what)
     return n >= strlen(what) && memcmp(text, what, strlen(what)) == 0;
 }
 
+static int is_extracted(const char *ink, size_t n)
+{
+    return has_prefix(ink, n, "<doc ") || has_prefix(ink, n, "<doc>");
+}
+
 int sb_reader_cuts(sb_kind kind, const sb_source_options *o, const char *head,
                    size_t n)
 {
     const char *ink = ink_of(head, n, &n);
     if (kind == SB_KIND_TEXT) return o->documents != SB_DOC_FILE;
     if (kind != SB_KIND_WIKIPEDIA) return 1;
-    return has_prefix(ink, n, "{") || has_prefix(ink, n, "<doc ");
+    return has_prefix(ink, n, "{") || is_extracted(ink, n);
 }
 
 static sb_status begin_json(sb_reader *r, sb_json_form form, const char *field)
@@ -58,7 +63,7 @@ static sb_status begin_wikipedia(sb_reader *r, const char *ink, size_t n)
 {
     const char *head;
     if (has_prefix(ink, n, "{")) return begin_json(r, SB_JSON_TITLED, NULL);
-    if (has_prefix(ink, n, "<doc ") || n == 0) {
+    if (is_extracted(ink, n) || n == 0) {
         r->next = sb_next_article;
         r->inside = r->first > 0;
         return SB_OK;

@@ -70,6 +70,7 @@ size_t sb_sources_count(const sb_sources *s);
 const char *sb_sources_spec(const sb_sources *s, size_t i); /* no weight */
 double sb_sources_weight(const sb_sources *s, size_t i);    /* 1 if not said */
 uint64_t sb_sources_bytes(const sb_sources *s); /* of all files, as they lie */
+double sb_sources_max_ratio(const sb_sources *s);
 
 typedef struct sb_unit {
     uint32_t source;

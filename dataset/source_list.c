@@ -302,6 +302,11 @@ uint64_t sb_sources_bytes(const sb_sources *s)
     return s->bytes;
 }
 
+double sb_sources_max_ratio(const sb_sources *s)
+{
+    return s->options.max_ratio;
+}
+
 size_t sb_sources_units(const sb_sources *s)
 {
     return s->n_units;

@@ -17,7 +17,7 @@
 #include "dataset/tokenizer_files.h"
 #include "dataset/word.h"
 
-enum { VOCAB_BYTES_MAX = 64 << 20, VOCAB_PIECES_MAX = 1 << 24 };
+enum { VOCAB_BYTES_MAX = 1 << 30, VOCAB_PIECES_MAX = 1 << 24 };
 
 /* A piece without its "##", as bytes of sb_vocab.text. */
 typedef struct slot {

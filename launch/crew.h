@@ -21,8 +21,9 @@ typedef struct sb_crew {
 /* Both borrowed. */
 void sb_crew_open(sb_crew *crew, sb_comm *c, const sb_sources *sources);
 
-/* Do every unit of list[0..n), whoever is free; the first failure stops all.
- * The list is the same on all ranks. Collective. */
+/* Do every unit of list[0..n), whoever is free. After a failure no unit is
+ * begun any more; those under way are finished. The list is the same on all
+ * ranks. Collective. */
 SB_MUST_USE sb_status sb_crew_work(sb_crew *crew, const char *doing,
                                    const size_t *list, size_t n,
                                    sb_status (*work)(void *arg, size_t unit),

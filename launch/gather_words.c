@@ -75,6 +75,7 @@ static sb_status merge_part(sb_comm *c, const char *dir, const size_t *runs,
     size_t n = 0;
     sb_status st = to ? SB_OK : no_path();
     if (st == SB_OK) st = all_paths(dir, runs, (size_t)size, &paths, &n);
+    sb_file_room(n);
     if (st == SB_OK)
         st = sb_runs_merge((const char *const *)paths, n,
                            (unsigned)sb_share(SB_RUN_SECTIONS, me, size),

@@ -116,7 +116,7 @@ static void warn(const sb_manifest *m)
                    i + 1, 100 * share,
                    m->sources > 1 ? ""
                                   : "; a corpus of one source is not diverse");
-        if (share < thin)
+        if (share < thin && e->weight > 0)
             printf("warning: source %zu is thin: %.2f %% of all tokens that "
                    "training sees\n",
                    i + 1, 100 * share);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,6 +67,15 @@ char *sb_path_join(const char *a, const char *b)
 {
     size_t n = strlen(a);
     return sb_format("%s%s%s", a, n && a[n - 1] == '/' ? "" : "/", b);
+}
+
+void sb_file_room(size_t n)
+{
+    enum { BESIDE = 256 };
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur >= n + BESIDE) return;
+    l.rlim_cur = l.rlim_max < n + BESIDE ? l.rlim_max : n + BESIDE;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
 }
 
 int sb_file_exists(const char *path)

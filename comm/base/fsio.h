@@ -21,6 +21,9 @@ char *sb_path_join(const char *a, const char *b);
 char *sb_format(const char *fmt, ...) SB_PRINTF(1, 2); /* sb_free; NULL: oom */
 
 int sb_file_exists(const char *path);
+/* Ask the system for room to have `n` files open at once; as many as we may
+ * have if that is fewer. */
+void sb_file_room(size_t n);
 SB_MUST_USE sb_status sb_file_size(const char *path, uint64_t *bytes_out);
 
 /* mkdir -p. */
