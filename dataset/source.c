@@ -22,6 +22,7 @@ enum {
 struct sb_source {
     const sb_sources *all;
     sb_unit unit;
+    size_t number; /* of the unit */
     size_t file;   /* the one that is open, or comes next */
     uint64_t done; /* bytes of the files behind it */
     sb_reader *reader;
@@ -37,6 +38,7 @@ sb_status sb_source_open(const sb_sources *sources, size_t unit,
     SB_TRY(sb_alloc(1, sizeof *s, "source", &s));
     s->all = sources;
     s->unit = sources->unit[unit];
+    s->number = unit;
     s->file = s->unit.file;
     *source_out = s;
     return SB_OK;
@@ -93,7 +95,8 @@ static sb_status count_bad(sb_source *s, const sb_record *r, sb_tally *tally)
 {
     const char *path = s->all->file[s->file].path;
     s->bad++;
-    if (tally->bad++ == 0) {
+    if (tally->bad++ == 0 || s->number < tally->first_unit) {
+        tally->first_unit = s->number;
         char *place = sb_format("%s:%" PRIu64 ": %s", path, r->offset, r->why);
         snprintf(tally->first_bad, sizeof tally->first_bad, "%s",
                  place ? place : r->why);

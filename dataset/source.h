@@ -104,7 +104,9 @@ typedef struct sb_tally {
     uint64_t documents; /* good */
     uint64_t skipped;   /* no document in it: a redirect, an empty field */
     uint64_t bad;
-    char first_bad[256]; /* "file:offset: why" of the first, or "" */
+    uint64_t
+        first_unit; /* the lowest with a bad record, whoever read it when */
+    char first_bad[256]; /* "file:offset: why" of the first in it, or "" */
 } sb_tally;
 
 typedef struct sb_source sb_source;

@@ -223,12 +223,14 @@ sb_status sb_app_sources(const sb_app *a, sb_sources **out)
     return st;
 }
 
-/* Add up the tallies of all ranks; of first_bad the lowest rank's stays. */
+/* Add up the tallies of all ranks; of first_bad the lowest unit's stays. */
 static void sum_tallies(sb_comm *c, sb_tally *t, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int rank = sb_comm_rank(c), size = sb_comm_size(c);
-        uint64_t who = t[i].bad ? (uint64_t)(size - rank) : 0;
+        uint64_t mine = t[i].bad ? UINT64_MAX - t[i].first_unit : 0, low = mine;
+        sb_comm_max_u64(c, &low, 1);
+        uint64_t who = mine && mine == low ? (uint64_t)(size - rank) : 0;
         uint64_t sum[3] = {t[i].documents, t[i].skipped, t[i].bad};
         sb_comm_sum_u64(c, sum, 3);
         sb_comm_max_u64(c, &who, 1);

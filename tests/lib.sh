@@ -29,6 +29,20 @@ small_run() {
         --held-out 0.1 --block-tokens 1024 --log error
 }
 
+# own_folder: go to a new folder, $tmp. It goes away at the end, with the job
+# $mpirun_pid if there is one, and a file system on $tmp/full.
+own_folder() {
+    tmp=$(mktemp -d)
+    mpirun_pid=
+    trap leave_folder EXIT
+    cd "$tmp" || exit 1
+}
+leave_folder() {
+    [ -z "$mpirun_pid" ] || kill -9 "$mpirun_pid" 2>/dev/null || true
+    umount "$tmp/full" 2>/dev/null || true
+    rm -rf "$tmp"
+}
+
 fail() {
     echo "FAILED: $*" >&2
     exit 1

@@ -6,15 +6,7 @@
 set -eu
 shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
-tmp=$(mktemp -d)
-mpirun_pid=
-cleanup() {
-    [ -z "$mpirun_pid" ] || kill -9 "$mpirun_pid" 2>/dev/null || true
-    umount "$tmp/full" 2>/dev/null || true
-    rm -rf "$tmp"
-}
-trap cleanup EXIT
-cd "$tmp"
+own_folder
 
 seq -f 'line %g is good' 300 >good.txt
 "$shardbert" vocab --run . --source text:good.txt --vocab-size 60 --log error

@@ -6,14 +6,7 @@
 set -eu
 shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
-tmp=$(mktemp -d)
-mpirun_pid=
-cleanup() {
-    [ -z "$mpirun_pid" ] || kill -9 "$mpirun_pid" 2>/dev/null || true
-    rm -rf "$tmp"
-}
-trap cleanup EXIT
-cd "$tmp"
+own_folder
 
 python3 "$SB_SOURCE/tests/cli/made_input.py" in >expected.json
 "$shardbert" vocab --run . --source 'text:in/small/*' --vocab-size 800 --log error

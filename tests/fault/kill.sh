@@ -7,14 +7,7 @@
 set -eu
 shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
-tmp=$(mktemp -d)
-mpirun_pid=
-cleanup() {
-    [ -z "$mpirun_pid" ] || kill -9 "$mpirun_pid" 2>/dev/null || true
-    rm -rf "$tmp"
-}
-trap cleanup EXIT
-cd "$tmp"
+own_folder
 seed=${SB_SEED:-$(date +%S%N)}
 RANDOM=$seed
 echo "SB_SEED=$seed"
