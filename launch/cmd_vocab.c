@@ -6,13 +6,11 @@
  *   <run>/vocab/tokenizer.json and others, for Hugging Face's programs
  *   <run>/vocab/counts.pb     how often each piece occurs
  *   <run>/vocab/vocab.txt     the pieces; written last
- *   <run>/vocab/.tmp-words-*  counts on their way; sb_app_begin removes what
+ *   <run>/vocab/.tmp-words    counts on their way; sb_app_begin removes what
  *                             a killed run leaves of it */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "comm/base/fsio.h"
 #include "comm/base/log.h"
@@ -201,11 +199,7 @@ static sb_status train(job *j, const char *dir, const char *made_from)
 static sb_status work(job *j, const char *dir, const char *made_from)
 {
     sb_comm *c = j->app->comm;
-    /* its own in each start: a rank of a killed one may still be dying */
-    uint64_t start[2] = {(uint64_t)time(NULL), (uint64_t)getpid()};
-    sb_comm_bcast(c, start, sizeof start, 0);
-    char *words_dir = sb_format("%s/.tmp-words-%" PRIx64 "-%" PRIx64, dir,
-                                start[0], start[1]);
+    char *words_dir = sb_path_join(dir, ".tmp-words");
     sb_status st = words_dir ? SB_OK
                              : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
                                        "out of memory: a path");

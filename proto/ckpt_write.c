@@ -51,7 +51,7 @@ sb_status sb_ckpt_sweep(const char *dir)
     SB_TRY(sb_dir_list(dir, &name, &n));
     sb_status st = SB_OK;
     for (size_t i = 0; i < n && st == SB_OK; i++) {
-        if (strncmp(name[i], debris, strlen(debris)) != 0) continue;
+        if (strncmp(name[i], ".tmp-", 5) != 0) continue;
         char *path = sb_path_join(dir, name[i]);
         st = path ? sb_dir_remove(path) : no_path();
         sb_free(path);

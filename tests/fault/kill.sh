@@ -138,7 +138,7 @@ disturb() {
 rounds=1
 [ -z "${SB_LONG:-}" ] || rounds=10 # tests/run --long
 for ((round = 0; round < rounds; round++)); do
-    disturb vocab 3 . run/vocab.used 'run/vocab/.tmp-words-*' 'run/vocab/.tmp-words-*/*.run'
+    disturb vocab 3 . run/vocab.used run/vocab/.tmp-words 'run/vocab/.tmp-words/*.run'
     disturb ingest 3 run/ingest.used run/corpus/made-from 'run/corpus/unit-0000[1-7].done'
     disturb word2vec 2 run/word2vec.used run/word2vec/metrics.jsonl 'run/word2vec/ckpt-*'
     disturb mlm 3 run/mlm/metrics.jsonl 'run/mlm/ckpt-*' 'run/mlm/ckpt-*'
