@@ -51,6 +51,8 @@ void sb_state_compare_build(sb_comm *c, const sb_ckpt_meta *then)
 
 /* ---- saving -------------------------------------------------------------- */
 
+enum { ROWS_BYTES = 8 << 20 };
+
 typedef struct save {
     const char *dir;
     const sb_ckpt_meta *meta;
@@ -94,6 +96,33 @@ static sb_status begin(sb_comm *c, const save *s, int *exists_out)
     return SB_OK;
 }
 
+/* Rows that lie apart are brought together some at a time. */
+static sb_status put_rows(sb_ckpt_part *p, size_t item, const sb_piece *x)
+{
+    size_t row = item * x->width, most = ROWS_BYTES / row + 1;
+    const char *from = x->data;
+    char *rows;
+    SB_TRY(sb_alloc(most, row, "rows to save", &rows));
+    sb_status st = SB_OK;
+    for (uint64_t done = 0; done < x->n && st == SB_OK;) {
+        uint64_t left = (x->n - done) / x->width, n = left < most ? left : most;
+        for (uint64_t i = 0; i < n; i++, from += item * x->stride)
+            memcpy(rows + i * row, from, row);
+        n *= x->width;
+        st = sb_ckpt_put(p, x->tensor, x->first + done, n, rows);
+        done += n;
+    }
+    sb_free(rows);
+    return st;
+}
+
+static sb_status put_piece(sb_ckpt_part *p, const sb_tensor *table,
+                           const sb_piece *x)
+{
+    if (!x->stride) return sb_ckpt_put(p, x->tensor, x->first, x->n, x->data);
+    return put_rows(p, sb_dtype_bytes(table[x->tensor].dtype), x);
+}
+
 /* Local. A rank that owns nothing writes no file. */
 static sb_status write_part(sb_comm *c, save *s, const sb_piece *piece,
                             size_t pieces)
@@ -105,8 +134,7 @@ static sb_status write_part(sb_comm *c, save *s, const sb_piece *piece,
     SB_TRY(sb_ckpt_part_open(s->dir, s->meta->step, (uint32_t)sb_comm_rank(c),
                              s->table, s->tensors, &p));
     for (size_t i = 0; i < pieces; i++) {
-        sb_status st = sb_ckpt_put(p, piece[i].tensor, piece[i].first,
-                                   piece[i].n, piece[i].data);
+        sb_status st = put_piece(p, s->table, &piece[i]);
         if (st != SB_OK) {
             sb_ckpt_part_abandon(p);
             return st;

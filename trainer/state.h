@@ -6,11 +6,14 @@
 #include "comm/comm.h"
 #include "proto/checkpoint.h"
 
-/* Elements [first, first + n) of tensor `tensor` of the table, in memory. */
+/* Elements [first, first + n) of tensor `tensor` of the table, in memory: one
+ * behind the other or, if stride is not 0, in rows of `width` elements that are
+ * `stride` elements apart; first and n are then whole rows. */
 typedef struct sb_piece {
     size_t tensor;
     uint64_t first, n;
     const void *data;
+    uint64_t width, stride;
 } sb_piece;
 
 /* Write checkpoint ckpt-<meta->step> in dir: every rank its pieces, which

@@ -18,9 +18,10 @@ typedef enum sb_rng_purpose {
     SB_RNG_ORDER = 2,    /* order of mlm's samples                          */
     SB_RNG_MASK = 3,     /* which tokens are masked, and by what            */
     SB_RNG_DROPOUT = 4,  /* dropout                                         */
-    SB_RNG_WORD2VEC = 5, /* windows, subsampling, negatives                 */
+    SB_RNG_WORD2VEC = 5, /* windows, subsampling                            */
     SB_RNG_WORD2VEC_INIT = 6,  /* initial vectors                           */
     SB_RNG_WORD2VEC_ORDER = 7, /* order of blocks                           */
+    SB_RNG_WORD2VEC_NOISE = 8, /* negatives                                 */
     SB_RNG_TEST = 99
 } sb_rng_purpose;
 

@@ -65,12 +65,12 @@ static sb_status save(uint64_t step, int owners, unsigned keep)
     if (rank < owners) {
         uint64_t first = sb_share(ROWS, rank, owners) * WIDE;
         uint64_t last = sb_share(ROWS, rank + 1, owners) * WIDE;
-        p[n++] = (sb_piece){0, first, last - first, rows + first};
+        p[n++] = (sb_piece){0, first, last - first, rows + first, 0, 0};
         first = sb_share(IDS, rank, owners);
         last = sb_share(IDS, rank + 1, owners);
-        p[n++] = (sb_piece){1, first, last - first, ids + first};
+        p[n++] = (sb_piece){1, first, last - first, ids + first, 0, 0};
     }
-    if (rank == owners - 1) p[n++] = (sb_piece){2, 0, 5, bias};
+    if (rank == owners - 1) p[n++] = (sb_piece){2, 0, 5, bias, 0, 0};
     return sb_state_save(comm, dir, &m, table, TENSORS, p, n, keep);
 }
 

@@ -110,14 +110,28 @@ void sb_axpy(float *y, float a, const float *x, size_t D); /* y += a x */
 
 /* ---- sgns.c -------------------------------------------------------------- */
 
-/* Negative sampling (Mikolov et al. 2013b, eq. 4): one input vector against
- * n output rows; label[0] = 1 (row[0] is the true word), others 0.
- *   in      [D] read only; its (descent) step is ADDED to din [D]
- *   out     output table; rows row[i] are updated in place with rate lr
- * Returns the loss in nats before the update. Exact sigmoid. May run on one
- * shared table from several threads on purpose (trainer/word2vec/hogwild.h). */
-float sb_sgns_step(float *din, const float *in, float *out, const uint32_t *row,
-                   size_t n, float lr, size_t D);
+/* Negative sampling (Mikolov et al. 2013b, eq. 4) of n inputs against m
+ * outputs, each with all of them: for input i, output label[i] is the true
+ * word, the others are negatives. Rows lie anywhere and are updated in place;
+ * all steps are taken from the values before. An input may come twice (its
+ * steps add up), an output must not. `soon`: rows the next calls will need,
+ * fetched into cache on the way. */
+enum { SB_SGNS_INPUTS = 128, SB_SGNS_OUTPUTS = 64, SB_SGNS_TILE = 6 };
+typedef struct sb_sgns {
+    float *const *in;     /* [n] rows of D */
+    const uint8_t *label; /* [n] < m       */
+    float *const *out;    /* [m] rows of D */
+    float *const *soon;   /* [soon_n] rows of D */
+    size_t n, m, soon_n;
+    size_t D; /* a multiple of 16 */
+} sb_sgns;
+/* Returns the loss in nats before the step, the sum over the n inputs. Exact
+ * sigmoid.
+ *   g      [n, m] scratch
+ *   aside  [n] rows of D, scratch; used if m > SB_SGNS_TILE, else NULL is fine
+ * May run on one shared table from several threads on purpose
+ * (trainer/word2vec/hogwild.h). */
+double sb_sgns_step(const sb_sgns *b, float lr, float *g, float **aside);
 
 /* ---- adamw.c ------------------------------------------------------------- */
 

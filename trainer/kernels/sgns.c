@@ -1,51 +1,154 @@
 /* SPDX-License-Identifier: MIT
- * sgns.c - skip-gram with negative sampling: one input, n outputs. */
+ * sgns.c - negative sampling on a small dense problem: n inputs, m outputs.
+ *
+ * Three steps, each a matrix product or cheap beside one:
+ *   z = in out'         dots, two inputs against up to TILE outputs at a time
+ *   g = lr (t - s(z))   once over n x m numbers
+ *   in += g out, out += g' in
+ * The last two in one pass: a few columns of the outputs stay in registers
+ * while those of all inputs go by, so each number is loaded and stored once
+ * for 4 TILE operations. In place, on rows that lie anywhere: nothing is
+ * gathered or packed, which is what a call of BLAS would need. More than TILE
+ * outputs go tile by tile, and the inputs' steps are added up aside. */
 #include "trainer/kernels/kernels.h"
 
 #include "trainer/kernels/vec.h"
 
-/* din += step * out row; out row += step * in. */
-SB_INLINE void update(float *restrict din, float *restrict o,
-                      const float *restrict in, float step, size_t D)
+enum { TILE = 6 };
+
+/* Keeps gcc from loading a value again for each use. */
+#if defined(__x86_64__) && !defined(__clang__)
+#define IN_REGISTER(v) __asm__("" : "+x"(v))
+#else
+#define IN_REGISTER(v) (void)(v)
+#endif
+
+#define W       16
+#define NAME(x) x##_16
+#include "trainer/kernels/sgns_body.h"
+#define W       8
+#define NAME(x) x##_8
+#include "trainer/kernels/sgns_body.h"
+#define W       4
+#define NAME(x) x##_4
+#include "trainer/kernels/sgns_body.h"
+
+SB_INLINE void dots_pair(float *z, size_t m, float *const *in, size_t Q,
+                         float *const *out, size_t M, float *const *next,
+                         size_t D, int width)
 {
-    for (size_t i = 0; i < D; i++) {
-        float was = o[i];
-        din[i] += step * was;
-        o[i] = was + step * in[i];
+    if (width == 16)
+        dots_16(z, m, in, Q, out, M, next, D);
+    else if (width == 8)
+        dots_8(z, m, in, Q, out, M, next, D);
+    else
+        dots_4(z, m, in, Q, out, M, next, D);
+}
+
+SB_INLINE void dots(float *z, const sb_sgns *b, size_t j, size_t M, int width)
+{
+    size_t n = b->n, m = b->m, i = 0;
+    for (; i + 2 <= n; i += 2) {
+        float *const *next = i + 2 <= b->soon_n ? b->soon + i : b->in + i;
+        dots_pair(z + i * m + j, m, b->in + i, 2, b->out + j, M, next, b->D,
+                  width);
     }
+    if (i < n)
+        dots_pair(z + i * m + j, m, b->in + i, 1, b->out + j, M, b->in + i,
+                  b->D, width);
 }
 
-/* Rows are far apart: ask for the next one while this one is worked on. */
-SB_INLINE void fetch(const float *o, size_t D)
+SB_INLINE void update(float *const *to, const sb_sgns *b, const float *g,
+                      size_t j, size_t M, int width)
 {
-    for (size_t i = 0; i < D; i += LANES) __builtin_prefetch(o + i, 1);
+    if (width == 16)
+        update_16(to, b->in, b->n, b->out + j, M, g + j, b->m, b->D);
+    else if (width == 8)
+        update_8(to, b->in, b->n, b->out + j, M, g + j, b->m, b->D);
+    else
+        update_4(to, b->in, b->n, b->out + j, M, g + j, b->m, b->D);
 }
 
-/* The loss is the sum of log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), its second
- * part taken as the logarithm of one product. */
-SB_INLINE float sgns_step(float *din, const float *in, float *out,
-                          const uint32_t *row, size_t n, float lr, size_t D)
+/* z <- lr (t - sigmoid(z)); returns the sum of log(1 + e^z) = max(z, 0) +
+ * log(1 + e^-|z|), its second part as the logarithm of a few products. */
+SB_INLINE double factors(float *z, size_t n, float lr)
 {
-    double loss = 0.0, product = 1.0;
-    for (size_t j = 0; j < n; j++) {
-        float *o = out + (size_t)row[j] * D;
-        if (j + 1 < n) fetch(out + (size_t)row[j + 1] * D, D);
-        float dot = dot_row(in, o, D);
-        float z = j == 0 ? -dot : dot;
-        float e = exp_lane(-fabsf(z));
-        loss += z > 0.0f ? (double)z : 0.0;
-        product *= 1.0 + (double)e;
-        if (product > 0x1p900) {
-            loss += log(product);
-            product = 1.0;
+    enum { FLUSH = 60 * LANES }; /* products stay below 2^61 */
+    double loss = 0.0;
+    for (size_t first = 0; first < n; first += FLUSH) {
+        size_t last = n - first > FLUSH ? first + FLUSH : n;
+        float positive[LANES], product[LANES];
+        lanes_set(positive, 0.0f);
+        lanes_set(product, 1.0f);
+        size_t i = first;
+        for (; last - i >= LANES; i += LANES) EACH_LANE(l)
+            {
+                float x = z[i + l], e = exp_lane(x > 0.0f ? -x : x);
+                positive[l] += x > 0.0f ? x : 0.0f;
+                product[l] *= 1.0f + e;
+                z[i + l] = -lr * (x > 0.0f ? 1.0f : e) / (1.0f + e);
+            }
+        for (; i < last; i++) {
+            float x = z[i], e = exp_lane(x > 0.0f ? -x : x);
+            loss += (double)(x > 0.0f ? x : 0.0f) + log1p((double)e);
+            z[i] = -lr * (x > 0.0f ? 1.0f : e) / (1.0f + e);
         }
-        float wrong = (z > 0.0f ? 1.0f : e) / (1.0f + e); /* sigmoid(z) */
-        update(din, o, in, j == 0 ? lr * wrong : -lr * wrong, D);
+        double all[2] = {1.0, 1.0};
+        for (size_t l = 0; l < LANES; l++) {
+            loss += (double)positive[l];
+            all[l / 8] *= (double)product[l];
+        }
+        loss += log(all[0]) + log(all[1]);
     }
-    return (float)(loss + log(product));
+    return loss;
 }
 
-SB_KERNEL_OF(float, sb_sgns_step, sgns_step,
-             (float *din, const float *in, float *out, const uint32_t *row,
-              size_t n, float lr, size_t D),
-             (din, in, out, row, n, lr, D))
+/* fn for tiles of outputs; M must be known when compiled. */
+#define EACH_TILE(fn, ...)                                                     \
+    for (size_t j = 0; j < b->m; j += TILE) switch (b->m - j) {                \
+        default:                                                               \
+            fn(__VA_ARGS__, j, 6, width);                                      \
+            break;                                                             \
+        case 5:                                                                \
+            fn(__VA_ARGS__, j, 5, width);                                      \
+            break;                                                             \
+        case 4:                                                                \
+            fn(__VA_ARGS__, j, 4, width);                                      \
+            break;                                                             \
+        case 3:                                                                \
+            fn(__VA_ARGS__, j, 3, width);                                      \
+            break;                                                             \
+        case 2:                                                                \
+            fn(__VA_ARGS__, j, 2, width);                                      \
+            break;                                                             \
+        case 1:                                                                \
+            fn(__VA_ARGS__, j, 1, width);                                      \
+            break;                                                             \
+        }
+
+SB_INLINE double step(const sb_sgns *b, float lr, float *g, float **aside,
+                      int width)
+{
+    size_t n = b->n, m = b->m, D = b->D;
+    EACH_TILE(dots, g, b)
+    for (size_t i = n; i < b->soon_n; i++)
+        for (size_t c = 0; c < D; c += LANES)
+            __builtin_prefetch(b->soon[i] + c, 0, 2);
+    double truth = 0.0;
+    for (size_t i = 0; i < n; i++) truth += (double)g[i * m + b->label[i]];
+    double loss = factors(g, n * m, lr) - truth;
+    for (size_t i = 0; i < n; i++) g[i * m + b->label[i]] += lr;
+    if (m <= TILE) {
+        EACH_TILE(update, b->in, b, g)
+        return loss;
+    }
+    for (size_t i = 0; i < n; i++) memset(aside[i], 0, D * sizeof *aside[i]);
+    EACH_TILE(update, aside, b, g)
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < D; c++) b->in[i][c] += aside[i][c];
+    return loss;
+}
+
+SB_KERNEL_WIDE_OF(double, sb_sgns_step, step,
+                  (const sb_sgns *b, float lr, float *g, float **aside), b, lr,
+                  g, aside)

@@ -25,7 +25,8 @@
 /* SB_KERNEL(name, body, parameters, arguments) defines the function `name` as
  * the SB_INLINE function `body`, compiled for three kinds of x86-64 processor;
  * each call takes the widest that this one has. SB_KERNEL_OF is for functions
- * that return a value. (target_clones would do the same, but the chooser that
+ * that return a value, SB_KERNEL_WIDE_OF for such whose body gets the floats of
+ * a vector register as its last argument. (target_clones would do the same, but the chooser that
  * clang 14 writes for arch=x86-64-v3 never picks it.) */
 #if defined(__x86_64__) && !defined(SB_NO_CLONES)
 #define SB_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
@@ -69,6 +70,21 @@
         if (SB_HAS_AVX2) return name##_avx2 arguments;                         \
         return body arguments;                                                 \
     }
+#define SB_KERNEL_WIDE_OF(type, name, body, parameters, ...)                   \
+    SB_AVX512 static type name##_avx512 parameters                             \
+    {                                                                          \
+        return body(__VA_ARGS__, 16);                                          \
+    }                                                                          \
+    SB_AVX2 static type name##_avx2 parameters                                 \
+    {                                                                          \
+        return body(__VA_ARGS__, 8);                                           \
+    }                                                                          \
+    type name parameters                                                       \
+    {                                                                          \
+        if (SB_HAS_AVX512) return name##_avx512(__VA_ARGS__);                  \
+        if (SB_HAS_AVX2) return name##_avx2(__VA_ARGS__);                      \
+        return body(__VA_ARGS__, 4);                                           \
+    }
 #else
 #define SB_KERNEL(name, body, parameters, arguments)                           \
     void name parameters                                                       \
@@ -79,6 +95,11 @@
     type name parameters                                                       \
     {                                                                          \
         return body arguments;                                                 \
+    }
+#define SB_KERNEL_WIDE_OF(type, name, body, parameters, ...)                   \
+    type name parameters                                                       \
+    {                                                                          \
+        return body(__VA_ARGS__, 4);                                           \
     }
 #endif
 

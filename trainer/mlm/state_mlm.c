@@ -175,7 +175,7 @@ static void add(tensors *t, const sb_tensor *base, const char *prefix,
     sb_tensor *x = &t->table[t->n];
     *x = *base;
     snprintf(x->name, sizeof x->name, "%.8s%.80s", prefix, base->name);
-    if (n) t->piece[t->pieces++] = (sb_piece){t->n, first, n, data};
+    if (n) t->piece[t->pieces++] = (sb_piece){t->n, first, n, data, 0, 0};
     t->n++;
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * hogwild.c - skip-gram and CBOW with negative sampling over one block. Why
- * several threads may do this to the same tables: hogwild.h. */
+ * hogwild.c - skip-gram and CBOW with negative sampling over a stretch of
+ * text. Why several threads may do this to the same tables: hogwild.h.
+ *
+ * Two batches take turns: while one is trained, the rows of the next are on
+ * their way from memory. */
 #include "trainer/word2vec/hogwild.h"
 
 #include <math.h>
@@ -9,11 +12,7 @@
 #include "comm/base/mem.h"
 #include "trainer/kernels/kernels.h"
 
-enum {
-    REDRAWS = 8, /* of a negative that equals the centre */
-    SPAN = 512,  /* centres between two looks at the learning rate */
-    LINE = 16    /* floats of a cache line */
-};
+enum { LINE = 16 }; /* floats of a cache line */
 
 /* ThreadSanitizer is told where the deliberate race is (functions of its
  * runtime, without a header): any other race shows. */
@@ -30,20 +29,68 @@ void __tsan_ignore_thread_end(void);
 #define RACE_END()   (void)0
 #endif
 
-sb_status sb_w2v_task_open(sb_w2v_task *t, uint32_t tokens, uint32_t window,
-                           uint32_t negative, uint32_t D)
+/* The context rows of window k are context[cut[k] .. cut[k + 1]). */
+struct sb_w2v_batch {
+    sb_group group;
+    float *out[SB_GROUP_OUTPUTS];
+    size_t n, cut[SB_GROUP_WINDOWS + 1];
+    uint8_t *label;  /* [n] */
+    float **context; /* [n] */
+};
+
+/* ---- scratch ------------------------------------------------------------- */
+
+static size_t contexts_of(uint32_t window)
 {
-    *t = (sb_w2v_task){.window = window, .negative = negative};
-    if (window > tokens) window = tokens; /* pairs of a centre, at most */
-    size_t pairs = 2 * (size_t)window, rows = pairs * ((size_t)negative + 1);
+    return SB_GROUP_WINDOWS * 2 * (size_t)window;
+}
+
+static sb_status open_batch(sb_w2v_batch **batch_out, size_t contexts)
+{
+    sb_w2v_batch *b;
+    SB_TRY(sb_alloc(1, sizeof *b, "batch", batch_out));
+    b = *batch_out;
+    SB_TRY(sb_alloc(contexts, 1, "labels", &b->label));
+    return sb_alloc(contexts, sizeof *b->context, "context rows", &b->context);
+}
+
+static void close_batch(sb_w2v_batch *b)
+{
+    if (!b) return;
+    sb_free(b->label);
+    sb_free(b->context);
+    sb_free(b);
+}
+
+uint64_t sb_w2v_task_bytes(size_t tokens, uint32_t V, uint32_t D,
+                           uint32_t window, uint32_t negative)
+{
+    return 13 * (uint64_t)tokens + 8 * (uint64_t)V +
+           18 * (uint64_t)contexts_of(window) +
+           4 * SB_SGNS_INPUTS * (negative + 3 + (uint64_t)sb_w2v_columns(D));
+}
+
+sb_status sb_w2v_task_open(sb_w2v_task *t, size_t tokens,
+                           const sb_w2v_tables *tables, uint32_t window,
+                           uint32_t negative)
+{
+    *t =
+        (sb_w2v_task){.tables = tables, .window = window, .negative = negative};
+    size_t columns = sb_w2v_columns(tables->D), outs = (size_t)negative + 1;
     sb_status st;
-    SB_GOTO(st, sb_alloc(tokens, sizeof *t->sentence, "sentence", &t->sentence),
+    SB_GOTO(st, sb_windows_open(&t->windows, tokens, tables->V), out);
+    for (int i = 0; i < 2; i++)
+        SB_GOTO(st, open_batch(&t->batch[i], contexts_of(window)), out);
+    SB_GOTO(st, sb_alloc(SB_SGNS_INPUTS * outs, sizeof *t->g, "factors", &t->g),
             out);
-    SB_GOTO(st, sb_alloc(rows, sizeof *t->row, "rows of a centre", &t->row),
+    SB_GOTO(
+        st,
+        sb_alloc(SB_SGNS_INPUTS * columns, sizeof *t->rows, "rows", &t->rows),
+        out);
+    SB_GOTO(st, sb_alloc(SB_SGNS_INPUTS, sizeof *t->aside, "rows", &t->aside),
             out);
-    SB_GOTO(st, sb_alloc(pairs, sizeof *t->rows, "row counts", &t->rows), out);
-    SB_GOTO(st, sb_alloc(D, sizeof *t->mean, "context mean", &t->mean), out);
-    SB_GOTO(st, sb_alloc(D, sizeof *t->din, "input step", &t->din), out);
+    for (size_t i = 0; i < SB_SGNS_INPUTS; i++)
+        t->aside[i] = t->rows + i * columns;
 out:
     if (st != SB_OK) sb_w2v_task_close(t);
     return st;
@@ -51,149 +98,143 @@ out:
 
 void sb_w2v_task_close(sb_w2v_task *t)
 {
-    sb_free(t->sentence);
-    sb_free(t->row);
+    sb_windows_close(&t->windows);
+    for (int i = 0; i < 2; i++) close_batch(t->batch[i]);
+    sb_free(t->g);
     sb_free(t->rows);
-    sb_free(t->mean);
-    sb_free(t->din);
+    sb_free(t->aside);
     *t = (sb_w2v_task){0};
 }
+
+/* ---- batches ------------------------------------------------------------- */
 
 /* Looks first: a line that is only read stays in every core's cache. */
 static inline void touch(uint8_t *map, uint32_t row)
 {
-    if (!__atomic_load_n(&map[row], __ATOMIC_RELAXED))
+    if (map && !__atomic_load_n(&map[row], __ATOMIC_RELAXED))
         __atomic_store_n(&map[row], 1, __ATOMIC_RELAXED);
 }
 
-/* Ask for a row that is needed soon: its first lines; the processor's own
- * prefetcher follows from there. */
-static inline void fetch(const float *row, size_t D)
-{
-    for (size_t i = 0; i < D && i < 4 * LINE; i += LINE)
-        __builtin_prefetch(row + i, 1);
-}
-
-/* row[0] the centre, then negatives; returns how many. */
-static size_t draw_rows(sb_w2v_task *t, uint32_t centre, uint32_t *row)
+static void add_window(sb_w2v_task *t, sb_w2v_batch *b, uint32_t k)
 {
     const sb_w2v_tables *w = t->tables;
-    size_t n = 0;
-    row[n++] = centre;
-    for (uint32_t k = 0; k < t->negative; k++) {
-        uint32_t id = sb_sampler_noise(t->sampler, &t->rng);
-        for (int again = 0; id == centre && again < REDRAWS; again++)
-            id = sb_sampler_noise(t->sampler, &t->rng);
-        if (id == centre) continue;
-        row[n++] = id;
-        fetch(w->out + (size_t)id * w->D, w->D);
+    uint32_t place = b->group.place[k];
+    sb_reach reach = t->windows.reach[place];
+    for (uint32_t i = place - reach.left; i <= place + reach.right; i++) {
+        if (i == place) continue;
+        uint32_t id = t->windows.word[i];
+        touch(w->in_touched, id);
+        b->label[b->n] = b->group.label[k];
+        b->context[b->n++] = w->in + id * w->stride;
     }
-    if (w->out_touched)
-        for (size_t i = 0; i < n; i++) touch(w->out_touched, row[i]);
-    return n;
+    b->cut[k + 1] = b->n;
 }
 
-static float *input_row(const sb_w2v_task *t, uint32_t id)
+/* Fill b with the next group that has a context; 0: none is left. */
+static int next_batch(sb_w2v_task *t, sb_w2v_batch *b)
 {
-    if (t->tables->in_touched) touch(t->tables->in_touched, id);
-    return t->tables->in + (size_t)id * t->tables->D;
+    const sb_w2v_tables *w = t->tables;
+    do {
+        if (!sb_windows_next(&t->windows, t->sampler, t->negative, &t->rng,
+                             &b->group))
+            return 0;
+        b->n = 0;
+        for (uint32_t k = 0; k < b->group.windows; k++) add_window(t, b, k);
+    } while (b->n == 0);
+    for (uint32_t j = 0; j < b->group.outs; j++) {
+        touch(w->out_touched, b->group.out[j]);
+        b->out[j] = w->out + b->group.out[j] * w->stride;
+        for (size_t c = 0; c < w->D; c += LINE)
+            __builtin_prefetch(b->out[j] + c, 1, 2);
+    }
+    return 1;
 }
 
-/* All rows of a centre are drawn before the first is used, so that they are
- * on their way from memory by then. */
-static void skip_gram(sb_w2v_task *t, size_t first, size_t last, size_t centre,
-                      float lr)
+/* ---- training ------------------------------------------------------------ */
+
+static void skip_gram(sb_w2v_task *t, const sb_w2v_batch *b,
+                      const sb_w2v_batch *soon, float lr)
 {
-    size_t D = t->tables->D, width = (size_t)t->negative + 1, pairs = 0;
-    fetch(t->tables->out + (size_t)t->sentence[centre] * D, D);
-    for (size_t i = first; i < last; i++)
-        fetch(t->tables->in + (size_t)t->sentence[i] * D, D);
-    for (size_t i = first; i + 1 < last; i++)
-        t->rows[i - first] =
-            draw_rows(t, t->sentence[centre], t->row + (i - first) * width);
-    for (size_t i = first; i < last; i++) {
-        if (i == centre) continue;
-        float *in = input_row(t, t->sentence[i]);
-        const uint32_t *row = t->row + pairs * width;
-        memset(t->din, 0, D * sizeof *t->din);
+    for (size_t i = 0; i < b->n; i += SB_SGNS_INPUTS) {
+        size_t n = b->n - i < SB_SGNS_INPUTS ? b->n - i : SB_SGNS_INPUTS;
+        sb_sgns step = {b->context + i,
+                        b->label + i,
+                        b->out,
+                        soon->context,
+                        n,
+                        b->group.outs,
+                        i + n == b->n ? soon->n : 0,
+                        sb_w2v_columns(t->tables->D)};
+        t->loss += sb_sgns_step(&step, lr, t->g, t->aside);
+    }
+    t->pairs += b->n;
+}
+
+/* The means of the windows are the first rows of t->rows, what they were the
+ * next; the rest is the kernel's. */
+static void cbow(sb_w2v_task *t, const sb_w2v_batch *b,
+                 const sb_w2v_batch *soon, float lr)
+{
+    size_t D = sb_w2v_columns(t->tables->D), n = 0;
+    float *const *mean = t->aside, *const *was = mean + SB_GROUP_WINDOWS;
+    uint8_t label[SB_GROUP_WINDOWS];
+    for (uint32_t k = 0; k < b->group.windows; k++) {
+        size_t first = b->cut[k], last = b->cut[k + 1];
+        if (first == last) continue;
+        memset(mean[n], 0, D * sizeof *mean[n]);
+        for (size_t i = first; i < last; i++)
+            sb_axpy(mean[n], 1.0f / (float)(last - first), b->context[i], D);
+        memcpy(was[n], mean[n], D * sizeof *mean[n]);
+        label[n++] = b->group.label[k];
+    }
+    sb_sgns step = {mean, label,         b->out,  soon->context,
+                    n,    b->group.outs, soon->n, D};
+    t->loss += sb_sgns_step(&step, lr, t->g, t->aside + 2 * SB_GROUP_WINDOWS);
+    n = 0;
+    for (uint32_t k = 0; k < b->group.windows; k++) {
+        if (b->cut[k] == b->cut[k + 1]) continue;
+        sb_axpy(mean[n], -1.0f, was[n], D);
+        for (size_t i = b->cut[k]; i < b->cut[k + 1]; i++)
+            sb_add(b->context[i], mean[n], D);
+        n++;
+    }
+    t->pairs += n;
+}
+
+static float rate_now(const sb_w2v_task *t)
+{
+    double share = (double)t->windows.done / (double)t->windows.n;
+    double words = share * (double)(t->words_last - t->words_first);
+    return sb_w2v_rate_at(t->rate, t->words_first + (uint64_t)words);
+}
+
+static void cut_windows(sb_w2v_task *t)
+{
+    sb_windows_clear(&t->windows);
+    for (size_t i = 0; i < t->pieces; i++)
+        sb_windows_add(&t->windows, &t->piece[i].block, t->sampler, t->window,
+                       &t->piece[i].rng);
+    sb_windows_index(&t->windows);
+}
+
+void sb_w2v_train_part(sb_w2v_task *t, uint32_t part, uint32_t parts)
+{
+    if (part == 0) cut_windows(t);
+    uint64_t end = (uint64_t)t->windows.n * (part + 1) / parts;
+    sb_w2v_batch *now = t->batch[0], *soon = t->batch[1];
+    if (t->windows.done >= end || !next_batch(t, now)) return;
+    for (int more = 1; more && isfinite(t->loss);) {
+        float lr = rate_now(t);
+        more = t->windows.done < end && next_batch(t, soon);
+        if (!more) soon->n = 0;
         RACE_BEGIN();
-        t->loss += (double)sb_sgns_step(t->din, in, t->tables->out, row,
-                                        t->rows[pairs], lr, D);
-        sb_add(in, t->din, D);
-        RACE_END();
-        pairs++;
-    }
-    t->pairs += pairs;
-}
-
-static void cbow(sb_w2v_task *t, size_t first, size_t last, size_t centre,
-                 float lr)
-{
-    size_t D = t->tables->D;
-    if (last - first < 2) return; /* no context */
-    float share = 1.0f / (float)(last - first - 1);
-    size_t n = draw_rows(t, t->sentence[centre], t->row);
-    memset(t->mean, 0, D * sizeof *t->mean);
-    memset(t->din, 0, D * sizeof *t->din);
-    RACE_BEGIN();
-    for (size_t i = first; i < last; i++)
-        if (i != centre)
-            sb_axpy(t->mean, share, input_row(t, t->sentence[i]), D);
-    t->loss +=
-        (double)sb_sgns_step(t->din, t->mean, t->tables->out, t->row, n, lr, D);
-    for (size_t i = first; i < last; i++)
-        if (i != centre) sb_add(input_row(t, t->sentence[i]), t->din, D);
-    RACE_END();
-    t->pairs++;
-}
-
-/* Centres [from, to) of a sentence of n words, at one learning rate. */
-static void span(sb_w2v_task *t, size_t n, size_t from, size_t to, float lr)
-{
-    for (size_t c = from; c < to; c++) {
-        uint64_t r = sb_fast_rng_next(&t->rng) >> 32;
-        size_t reach = 1 + (size_t)sb_rng_below((uint32_t)r, t->window);
-        size_t first = c > reach ? c - reach : 0;
-        size_t last = n - c > reach ? c + reach + 1 : n;
         if (t->cbow)
-            cbow(t, first, last, c, lr);
+            cbow(t, now, soon, lr);
         else
-            skip_gram(t, first, last, c, lr);
-    }
-}
-
-static float rate_after(const sb_w2v_task *t, uint64_t done)
-{
-    uint64_t words = t->words_first + done * t->workers;
-    if (words > t->words_last) words = t->words_last;
-    return sb_w2v_rate_at(t->rate, words);
-}
-
-/* The words of tokens [begin, end) that are trained on; returns how many. */
-static size_t gather_words(sb_w2v_task *t, uint32_t begin, uint32_t end)
-{
-    size_t n = 0;
-    for (uint32_t i = begin; i < end; i++) {
-        uint32_t id = t->block.ids[i];
-        if (sb_sampler_keeps(t->sampler, id, &t->rng)) t->sentence[n++] = id;
-    }
-    return n;
-}
-
-void sb_w2v_block(sb_w2v_task *t)
-{
-    t->loss = 0;
-    t->pairs = 0;
-    sb_sentence s = sb_sentence_start(&t->block);
-    for (uint32_t i = 0; i < t->block.sentences; i++) {
-        sb_sentence_next(&s);
-        uint32_t begin = s.begin, end = s.end;
-        size_t n = gather_words(t, begin, end);
-        for (size_t from = 0; from < n; from += SPAN) {
-            size_t to = n - from > SPAN ? from + SPAN : n;
-            uint64_t done = begin + (uint64_t)(end - begin) * from / n;
-            span(t, n, from, to, rate_after(t, done));
-            if (!isfinite(t->loss)) return;
-        }
+            skip_gram(t, now, soon, lr);
+        RACE_END();
+        sb_w2v_batch *b = now;
+        now = soon;
+        soon = b;
     }
 }

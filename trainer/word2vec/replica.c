@@ -53,20 +53,21 @@ static size_t staging_rows(size_t panel, int size)
 uint64_t sb_replica_bytes(const sb_comm *c, uint32_t V, uint32_t D)
 {
     int size = sb_comm_size(c);
-    uint64_t table = (uint64_t)V * D * sizeof(float);
+    uint32_t stride = (uint32_t)sb_w2v_stride(D);
+    uint64_t table = (uint64_t)V * stride * sizeof(float);
     if (size == 1) return 2 * table;
-    uint64_t panel = panel_words(V, D, size);
+    uint64_t panel = panel_words(V, stride, size);
     uint64_t rows = 64 * panel + staging_rows(panel, size);
-    return 4 * table + rows * D * sizeof(float) + 2 * (uint64_t)V +
+    return 4 * table + rows * stride * sizeof(float) + 2 * (uint64_t)V +
            (uint64_t)(size + 1) * 2 * (V / 64 + 1) * 8;
 }
 
 static sb_status open_exchange(sb_replica *r)
 {
-    size_t V = r->tables.V, D = r->tables.D, size = (size_t)r->size;
+    size_t V = r->tables.V, D = r->tables.stride, size = (size_t)r->size;
     size_t f = sizeof(float);
     r->words = (V + 63) / 64;
-    r->panel = panel_words(r->tables.V, r->tables.D, r->size);
+    r->panel = panel_words(r->tables.V, (uint32_t)r->tables.stride, r->size);
     for (int t = 0; t < 2; t++)
         SB_TRY(sb_alloc(V * D, f, "table before the round", &r->base[t]));
     SB_TRY(sb_alloc(V, 1, "touched rows", &r->tables.in_touched));
@@ -90,10 +91,11 @@ sb_status sb_replica_open(const sb_comm *c, uint32_t V, uint32_t D,
     SB_TRY(sb_alloc(1, sizeof *r, "replica", &r));
     r->tables.V = V;
     r->tables.D = D;
+    r->tables.stride = sb_w2v_stride(D);
     r->rank = sb_comm_rank(c);
     r->size = sb_comm_size(c);
     sb_status st;
-    size_t n = (size_t)V * D;
+    size_t n = (size_t)V * r->tables.stride;
     SB_GOTO(st, sb_alloc(n, sizeof(float), "input table", &r->tables.in), out);
     SB_GOTO(st, sb_alloc(n, sizeof(float), "output table", &r->tables.out),
             out);
@@ -137,20 +139,20 @@ void sb_replica_init(sb_replica *r, uint64_t seed)
     sb_rng_key key = sb_rng_key_make(seed, SB_RNG_WORD2VEC_INIT);
     uint32_t V = r->tables.V, D = r->tables.D;
     for (uint32_t row = 0; row < V; row++) {
-        float *x = r->tables.in + (size_t)row * D;
+        float *x = r->tables.in + row * r->tables.stride;
         sb_rng4 four = {{0}};
         for (uint32_t i = 0; i < D; i++) {
             if (i % 4 == 0) four = sb_rng_at(key, row, i / 4, 0);
             x[i] = (sb_rng_unit(four.v[i % 4]) - 0.5f) / (float)D;
         }
     }
-    memset(r->tables.out, 0, (size_t)V * D * sizeof(float));
+    memset(r->tables.out, 0, V * r->tables.stride * sizeof(float));
 }
 
 void sb_replica_begin(sb_replica *r)
 {
     if (r->size == 1) return;
-    size_t bytes = (size_t)r->tables.V * r->tables.D * sizeof(float);
+    size_t bytes = r->tables.V * r->tables.stride * sizeof(float);
     memcpy(r->base[0], r->tables.in, bytes);
     memcpy(r->base[1], r->tables.out, bytes);
     memset(r->tables.in_touched, 0, r->tables.V);
@@ -176,7 +178,7 @@ static float *each_row(sb_replica *r, int t, const uint64_t *bits,
                        size_t origin, size_t first, size_t last, float *staged,
                        row_fn fn)
 {
-    size_t D = r->tables.D;
+    size_t D = r->tables.stride;
     float *table = t == 0 ? r->tables.in : r->tables.out;
     for (size_t w = first; w < last; w++) {
         for (uint64_t b = bits[w - origin]; b; b &= b - 1) {
@@ -230,7 +232,7 @@ static double weight(const sb_replica *r, int t, size_t row, int q)
 /* sum <- what the ranks did to one row. from[q] points to rank q's next row. */
 static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
 {
-    size_t D = r->tables.D;
+    size_t D = r->tables.stride;
     int n = 0;
     memset(sum, 0, D * sizeof *sum);
     for (int q = 0; q < r->size; q++) {
@@ -248,7 +250,7 @@ static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
 static void sum_rows(sb_replica *r, int t, size_t begin, size_t end,
                      const uint64_t *any, float *part)
 {
-    size_t D = r->tables.D;
+    size_t D = r->tables.stride;
     float *from = r->in;
     for (int q = 0; q < r->size; q++) {
         r->from[q] = from;
@@ -268,7 +270,7 @@ static void combine_panel(sb_comm *c, sb_replica *r, int t, size_t first,
                           size_t last)
 {
 #define own(q) (first + (size_t)sb_share(last - first, (q), r->size))
-    size_t D = r->tables.D, row_bytes = D * sizeof(float);
+    size_t D = r->tables.stride, row_bytes = D * sizeof(float);
     size_t begin = own(r->rank), end = own(r->rank + 1);
     memset(r->any, 0, (last - first) * sizeof *r->any);
     for (int q = 0; q < r->size; q++) {

@@ -10,6 +10,7 @@
 #include "trainer/state.h"
 
 enum { INPUT, OUTPUT, COUNTS, OPTIONS, TENSORS };
+enum { PANEL_BYTES = 8 << 20 };
 
 static void make_table(const sb_w2v_saved *s, sb_tensor table[TENSORS])
 {
@@ -59,14 +60,16 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
     sb_piece piece[TENSORS];
     size_t pieces = 0;
     if (n > 0) {
+        size_t stride = s->tables->stride, at = first * stride;
         piece[pieces++] =
-            (sb_piece){INPUT, first * D, n * D, s->tables->in + first * D};
-        piece[pieces++] =
-            (sb_piece){OUTPUT, first * D, n * D, s->tables->out + first * D};
-        piece[pieces++] = (sb_piece){COUNTS, first, n, s->counts + first};
+            (sb_piece){INPUT, first * D, n * D, s->tables->in + at, D, stride};
+        piece[pieces++] = (sb_piece){
+            OUTPUT, first * D, n * D, s->tables->out + at, D, stride};
+        piece[pieces++] = (sb_piece){COUNTS, first, n, s->counts + first, 0, 0};
     }
     if (rank == 0)
-        piece[pieces++] = (sb_piece){OPTIONS, 0, SB_W2V_OPTIONS_N, options};
+        piece[pieces++] =
+            (sb_piece){OPTIONS, 0, SB_W2V_OPTIONS_N, options, 0, 0};
 
     sb_ckpt_meta meta = {.phase = "word2vec",
                          .step = cursor,
@@ -184,11 +187,32 @@ sb_status sb_w2v_check(sb_ckpt *k, const sb_w2v_saved *s)
     return st == SB_EINVAL ? HINT_OTHER : st;
 }
 
+/* Through `rows`, room for `most` rows without gaps. */
+static sb_status load_table(sb_ckpt *k, const sb_tensor *t, float *to,
+                            size_t stride, float *rows, uint64_t most)
+{
+    uint64_t V = t->dim[0], D = t->dim[1];
+    for (uint64_t first = 0; first < V; first += most) {
+        uint64_t n = V - first < most ? V - first : most;
+        SB_TRY(sb_ckpt_get(k, t, first * D, n * D, rows));
+        for (uint64_t i = 0; i < n; i++)
+            memcpy(to + (first + i) * stride, rows + i * D, D * sizeof *to);
+    }
+    return SB_OK;
+}
+
 sb_status sb_w2v_load(sb_ckpt *k, const sb_w2v_saved *s)
 {
     sb_tensor table[TENSORS];
     make_table(s, table);
-    uint64_t n = sb_tensor_elements(&table[INPUT]);
-    SB_TRY(sb_ckpt_get(k, &table[INPUT], 0, n, s->tables->in));
-    return sb_ckpt_get(k, &table[OUTPUT], 0, n, s->tables->out);
+    size_t D = s->tables->D, stride = s->tables->stride;
+    size_t most = PANEL_BYTES / (D * sizeof(float)) + 1;
+    float *rows;
+    SB_TRY(sb_alloc(most * D, sizeof *rows, "rows of a checkpoint", &rows));
+    sb_status st =
+        load_table(k, &table[INPUT], s->tables->in, stride, rows, most);
+    if (st == SB_OK)
+        st = load_table(k, &table[OUTPUT], s->tables->out, stride, rows, most);
+    sb_free(rows);
+    return st;
 }

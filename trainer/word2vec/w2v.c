@@ -36,6 +36,9 @@
 #include "trainer/word2vec/sampler.h"
 #include "trainer/word2vec/saved.h"
 
+/* Tokens a worker gets at a time: what its windows are combined over. */
+enum { STRETCH_TOKENS = 1 << 19 };
+
 /* Sums since the last line for machines and the last line for people. */
 typedef struct tally {
     double loss, pairs, wait_s, since;
@@ -50,7 +53,9 @@ typedef struct run {
     sb_replica *replica;
     float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_pool *pool;
-    sb_w2v_task *task; /* [threads] */
+    sb_w2v_task *task;   /* [threads] */
+    sb_w2v_piece *piece; /* [threads x stretch] */
+    uint64_t stretch;    /* blocks a worker gets in a round */
     sb_w2v_saved saved;
     sb_w2v_rate rate;
     sb_metrics *metrics;
@@ -127,6 +132,18 @@ static sb_status count_words(run *r)
     return SB_OK;
 }
 
+/* Enough text for context combining, but something for every worker. */
+static uint64_t choose_stretch(const run *r)
+{
+    uint64_t workers = (uint64_t)sb_comm_size(r->c) * (uint64_t)r->o->threads;
+    uint64_t epoch = sb_mix_sum(r->mix, r->order, 1, r->block_tokens);
+    uint64_t mean = epoch / r->blocks + 1;
+    uint64_t want = (STRETCH_TOKENS + mean / 2) / mean;
+    uint64_t most = r->blocks / workers;
+    if (want > most) want = most;
+    return want > 0 ? want : 1;
+}
+
 static sb_status prepare(run *r, const sb_vocab *vocab)
 {
     const sb_w2v_options *o = r->o;
@@ -144,7 +161,9 @@ static sb_status prepare(run *r, const sb_vocab *vocab)
         return sb_hint("lower --negative, or train on more text");
     }
     if (sb_comm_rank(r->c) == 0) SB_TRY(sb_dir_make(o->dir));
-    return count_words(r);
+    SB_TRY(count_words(r));
+    r->stretch = choose_stretch(r);
+    return SB_OK;
 }
 
 static void say_sizes(const run *r, uint32_t V)
@@ -181,12 +200,19 @@ static uint64_t words_before(const run *r, uint64_t g)
     return n;
 }
 
-static sb_status open_memory(run *r, uint32_t V)
+/* No stretch has more tokens: that many of the largest block. */
+static size_t stretch_tokens(const run *r)
 {
-    const sb_w2v_options *o = r->o;
     uint32_t longest = 0;
     for (uint64_t i = 0; i < sb_corpus_blocks(r->corpus); i++)
         if (r->block_tokens[i] > longest) longest = r->block_tokens[i];
+    return longest * r->stretch;
+}
+
+static sb_status open_memory(run *r, uint32_t V)
+{
+    const sb_w2v_options *o = r->o;
+    size_t tokens = stretch_tokens(r);
     SB_TRY(sb_replica_open(r->c, V, o->dim, &r->replica));
     SB_TRY(sb_alloc(2 * (size_t)V, sizeof *r->updates, "expected updates",
                     &r->updates));
@@ -195,10 +221,13 @@ static sb_status open_memory(run *r, uint32_t V)
     sb_replica_expect(r->replica, r->updates, r->updates + V);
     SB_TRY(sb_pool_open(o->threads, &r->pool));
     SB_TRY(sb_alloc((size_t)o->threads, sizeof *r->task, "tasks", &r->task));
+    SB_TRY(sb_alloc(r->stretch * (size_t)o->threads, sizeof *r->piece, "blocks",
+                    &r->piece));
     for (int i = 0; i < o->threads; i++) {
         sb_w2v_task *t = &r->task[i];
-        SB_TRY(sb_w2v_task_open(t, longest, o->window, o->negative, o->dim));
-        t->tables = sb_replica_tables(r->replica);
+        SB_TRY(sb_w2v_task_open(t, tokens, sb_replica_tables(r->replica),
+                                o->window, o->negative));
+        t->piece = r->piece + r->stretch * (uint64_t)i;
         t->sampler = &r->sampler;
         t->rate = &r->rate;
         t->cbow = o->cbow;
@@ -224,6 +253,7 @@ static sb_status close_state(run *r)
     for (int i = 0; r->task && i < r->o->threads; i++)
         sb_w2v_task_close(&r->task[i]);
     sb_free(r->task);
+    sb_free(r->piece);
     sb_pool_close(r->pool);
     sb_replica_close(r->replica);
     sb_free(r->updates);
@@ -237,47 +267,66 @@ static sb_status close_state(run *r)
 static sb_status train_task(void *context, size_t i, int worker)
 {
     (void)worker;
-    sb_w2v_block(&((sb_w2v_task *)context)[i]);
+    sb_w2v_train_part(&((sb_w2v_task *)context)[i], 0, 1);
     return SB_OK;
 }
 
-/* Positions [cursor, last) of the run: task k of this rank is position cursor
- * + rank x threads + k. *words_out: words of all of them. */
+/* Worker w of the n positions from the cursor on: its stretch. */
+static sb_status give_stretch(run *r, sb_w2v_task *t, uint64_t n, int w)
+{
+    int workers = sb_comm_size(r->c) * r->o->threads;
+    uint64_t first = r->cursor + sb_share(n, w, workers);
+    uint64_t last = r->cursor + sb_share(n, w + 1, workers);
+    sb_rng_key text = sb_rng_key_make(r->o->seed, SB_RNG_WORD2VEC);
+    sb_rng_key noise = sb_rng_key_make(r->o->seed, SB_RNG_WORD2VEC_NOISE);
+    t->pieces = 0;
+    t->loss = 0;
+    t->pairs = 0;
+    t->rng = sb_fast_rng_start(noise, 0, first);
+    for (uint64_t g = first; g < last; g++) {
+        sb_w2v_piece *p = &t->piece[t->pieces++];
+        uint64_t epoch = g / r->blocks;
+        SB_TRY(sb_corpus_block(r->corpus, block_at(r, g), &p->block));
+        /* Not the block's number: an epoch may have it twice. */
+        p->rng = sb_fast_rng_start(
+            text, (uint32_t)epoch,
+            sb_mix_number(r->mix, r->order, epoch, g % r->blocks));
+    }
+    return SB_OK;
+}
+
+static sb_status check_loss(const run *r, const sb_w2v_task *t)
+{
+    if (isfinite(t->loss)) return SB_OK;
+    sb_fail(SB_ENAN, __FILE__, __LINE__,
+            "the loss is not a finite number in epoch %" PRIu64
+            ", near block %" PRIu64 " of %" PRIu64,
+            r->cursor / r->blocks + 1, r->cursor % r->blocks, r->blocks);
+    return sb_hint("lower --alpha and run again: it goes on from the "
+                   "last checkpoint in '%.150s', if there is one",
+                   r->o->dir);
+}
+
+/* Positions [cursor, last) of the run, a stretch for every worker.
+ * *words_out: words of all of them. */
 static sb_status train_blocks(run *r, uint64_t last, uint64_t *words_out)
 {
-    uint64_t threads = (uint64_t)r->o->threads, n = last - r->cursor;
-    uint64_t first = (uint64_t)sb_comm_rank(r->c) * threads, words = 0;
-    uint64_t mine = first >= n ? 0 : n - first < threads ? n - first : threads;
-    sb_rng_key key = sb_rng_key_make(r->o->seed, SB_RNG_WORD2VEC);
+    uint64_t n = last - r->cursor, words = 0;
+    int first = sb_comm_rank(r->c) * r->o->threads;
     for (uint64_t i = 0; i < n; i++)
         words += r->block_tokens[block_at(r, r->cursor + i)];
     *words_out = words;
-    for (uint64_t k = 0; k < mine; k++) {
-        sb_w2v_task *t = &r->task[k];
-        uint64_t g = r->cursor + first + k, epoch = g / r->blocks;
-        SB_TRY(sb_corpus_block(r->corpus, block_at(r, g), &t->block));
-        /* Not the block's number: an epoch may have it twice. */
-        t->rng = sb_fast_rng_start(
-            key, (uint32_t)epoch,
-            sb_mix_number(r->mix, r->order, epoch, g % r->blocks));
+    for (int i = 0; i < r->o->threads; i++) {
+        sb_w2v_task *t = &r->task[i];
+        SB_TRY(give_stretch(r, t, n, first + i));
         t->words_first = r->words;
         t->words_last = r->words + words;
-        t->workers = (uint32_t)n;
     }
-    SB_TRY(sb_pool_run(r->pool, (size_t)mine, train_task, r->task));
-    for (uint64_t k = 0; k < mine; k++) {
-        if (!isfinite(r->task[k].loss)) {
-            sb_fail(SB_ENAN, __FILE__, __LINE__,
-                    "the loss is not a finite number in block %" PRIu64
-                    " of epoch %" PRIu64,
-                    block_at(r, r->cursor + first + k),
-                    (r->cursor + first + k) / r->blocks + 1);
-            return sb_hint("lower --alpha and run again: it goes on from the "
-                           "last checkpoint in '%.150s', if there is one",
-                           r->o->dir);
-        }
-        r->line.loss += r->task[k].loss;
-        r->line.pairs += (double)r->task[k].pairs;
+    SB_TRY(sb_pool_run(r->pool, (size_t)r->o->threads, train_task, r->task));
+    for (int i = 0; i < r->o->threads; i++) {
+        SB_TRY(check_loss(r, &r->task[i]));
+        r->line.loss += r->task[i].loss;
+        r->line.pairs += (double)r->task[i].pairs;
     }
     return SB_OK;
 }
@@ -296,7 +345,8 @@ enum {
  * saved. */
 static sb_status one_round(run *r, int *stop_out, int *save_out)
 {
-    uint64_t width = (uint64_t)sb_comm_size(r->c) * (uint64_t)r->o->threads;
+    uint64_t width =
+        (uint64_t)sb_comm_size(r->c) * (uint64_t)r->o->threads * r->stretch;
     uint64_t last = r->total - r->cursor > width ? r->cursor + width : r->total;
     uint64_t words = 0;
     tally before = r->line;
