@@ -3,7 +3,7 @@
  *
  * Rank 0's part of the window is all of it. The window stays locked for all
  * from open to close, as MPI asks for plain loads and stores (MPI 3.1, 11.5.4
- * and 11.7.3: unified memory, MPI_Win_sync around a barrier). */
+ * and 11.7: unified memory, MPI_Win_sync around a barrier). */
 #include "comm/shared.h"
 
 #include <errno.h>
@@ -70,8 +70,9 @@ static sb_status clear(char *p, size_t n, const char *what)
     if (n && madvise(p - before, n + before, MADV_POPULATE_WRITE) != 0 &&
         (errno == EFAULT || errno == ENOMEM)) {
         sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                "out of shared memory: %s is full before %s has its %s",
-                backing_directory(), what, sb_bytes_text(n));
+                "out of shared memory: %s is full before this rank's %s of %s "
+                "are there",
+                backing_directory(), sb_bytes_text(n), what);
         return sb_hint(HINT, backing_directory());
     }
 #else

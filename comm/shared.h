@@ -5,9 +5,8 @@
  * written by one rank and read by no other, or what is read may be old or new
  * (word2vec's rows). Stores and loads of aligned 4 and 8 bytes do not tear.
  *
- * Open MPI keeps the memory in a file in /dev/shm. A run that is killed leaves
- * none there: mpirun and the file's owner remove what they can, see
- * docs/architecture.md.
+ * Open MPI keeps the memory in a file in /dev/shm, which it unlinks as soon as
+ * all ranks have it open: a run that is killed later leaves nothing of it.
  */
 #ifndef SB_COMM_SHARED_H
 #define SB_COMM_SHARED_H
