@@ -18,9 +18,11 @@ sb_status sb_agree(sb_comm *c, sb_status local)
     if (who == 0) return SB_OK;
     int rank = c->size - (int)who;
     sb_error e = *sb_error_last();
-    if (local != SB_OK) e.code = local;
-    e.rank = rank;
-    memcpy(e.host, c->host, sizeof e.host);
+    if (e.rank < 0 || e.code != local) { /* else a group has filled it in */
+        e.code = local;
+        e.rank = c->world_rank;
+        memcpy(e.host, c->host, sizeof e.host);
+    }
     sb_comm_bcast(c, &e, sizeof e, rank);
     return sb_error_set(&e);
 }
@@ -28,9 +30,9 @@ sb_status sb_agree(sb_comm *c, sb_status local)
 void sb_error_print(const sb_comm *c, const sb_error *e)
 {
     char who[96] = ""; /* a wrong option is wrong on every rank */
-    if (c && c->size > 1 && e->code != SB_EINVAL)
+    if (c && c->world_size > 1 && e->code != SB_EINVAL)
         snprintf(who, sizeof who,
-                 "rank %d (%s): ", e->rank >= 0 ? e->rank : c->rank,
+                 "rank %d (%s): ", e->rank >= 0 ? e->rank : c->world_rank,
                  e->host[0] ? e->host : c->host);
     fprintf(stderr, "shardbert: error: %s%s (%s, %s:%d)\n", who, e->text,
             sb_status_name(e->code), e->file, e->line);
@@ -46,8 +48,9 @@ void sb_fatal(sb_comm *c)
         sb_error_print(NULL, e);
         _exit(code);
     }
-    usleep((useconds_t)(c->rank < 50 ? c->rank : 50) * 20000);
+    int turn = c->world_rank < 50 ? c->world_rank : 50;
+    usleep((useconds_t)turn * 20000);
     sb_error_print(c, e);
-    MPI_Abort(c->all, code);
+    MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
 }

@@ -19,7 +19,9 @@
 /* Make `local` common. Collective.
  * SB_OK on every rank if it was SB_OK on every rank. Otherwise, on every rank,
  * the code of the lowest failing rank, and sb_error_last() is that rank's
- * record with .rank filled in. Costs one 8-byte allreduce when all is well. */
+ * record with .rank and .host filled in: its rank in the whole job, also where
+ * c is a group (comm/group.h). A failure that a group has agreed on keeps them
+ * when more ranks agree. Costs one 8-byte allreduce when all is well. */
 SB_MUST_USE sb_status sb_agree(sb_comm *c, sb_status local);
 
 /* The one line of an error record, and its hint, to standard error. Local. */

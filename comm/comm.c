@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "comm/agree.h"
@@ -46,6 +47,8 @@ sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out)
     MPI_Comm_size(c->all, &c->size);
     const char *limit = getenv("SB_COMM_PIECE");
     if (limit && atol(limit) > 0) piece = (size_t)atol(limit);
+    c->world_rank = c->rank;
+    c->world_size = c->size;
     sb_fault_rank(c->rank);
     *comm_out = c;
     if (given >= MPI_THREAD_FUNNELED) return SB_OK;
@@ -81,10 +84,62 @@ uint64_t sb_comm_sent(const sb_comm *c)
     return c->sent;
 }
 
+/* ---- waiting ------------------------------------------------------------- */
+
+enum { NAP_MIN = 5000, NAP_MAX = 200000 }; /* nanoseconds */
+
+void sb_comm_patient(sb_comm *c, int on)
+{
+    c->patient = on;
+}
+
+/* Until the request is done. Naps grow from *nap on. */
+static void nap_until(sb_comm *c, MPI_Request *request, long *nap)
+{
+    for (;;) {
+        int done = 0;
+        sb_mpi_check(c, MPI_Test(request, &done, MPI_STATUS_IGNORE),
+                     "MPI_Test");
+        if (done) return;
+        nanosleep(&(struct timespec){.tv_nsec = *nap}, NULL);
+        *nap = 2 * *nap < NAP_MAX ? 2 * *nap : NAP_MAX;
+    }
+}
+
+void sb_mpi_wait(sb_comm *c, MPI_Request *request, size_t n)
+{
+    long nap = NAP_MIN;
+    for (size_t i = 0; i < n; i++)
+        if (c->patient)
+            nap_until(c, &request[i], &nap);
+        else
+            sb_mpi_check(c, MPI_Wait(&request[i], MPI_STATUS_IGNORE),
+                         "MPI_Wait");
+}
+
+/* A non-blocking collective, and waiting for it. */
+#define BEGIN_AND_WAIT(c, begin, ...)                                          \
+    do {                                                                       \
+        MPI_Request request_ = MPI_REQUEST_NULL;                               \
+        sb_mpi_check((c), begin(__VA_ARGS__, &request_), #begin);              \
+        sb_mpi_wait((c), &request_, 1);                                        \
+    } while (0)
+
+/* A blocking collective, or its non-blocking twin where c is patient. */
+#define COLLECTIVE(c, call, begin, ...)                                        \
+    do {                                                                       \
+        if ((c)->patient)                                                      \
+            BEGIN_AND_WAIT((c), begin, __VA_ARGS__);                           \
+        else                                                                   \
+            sb_mpi_check((c), call(__VA_ARGS__), #call);                       \
+    } while (0)
+
+/* ---- collectives --------------------------------------------------------- */
+
 void sb_comm_barrier(sb_comm *c)
 {
     double t = sb_now();
-    sb_mpi_check(c, MPI_Barrier(c->all), "MPI_Barrier");
+    COLLECTIVE(c, MPI_Barrier, MPI_Ibarrier, c->all);
     c->seconds += sb_now() - t;
 }
 
@@ -94,13 +149,14 @@ void sb_comm_bcast(sb_comm *c, void *buf, size_t bytes, int root)
     char *p = buf;
     for (size_t n; bytes; bytes -= n, p += n) {
         n = bytes < piece ? bytes : piece;
-        sb_mpi_check(c, MPI_Bcast(p, (int)n, MPI_BYTE, root, c->all),
-                     "MPI_Bcast");
+        COLLECTIVE(c, MPI_Bcast, MPI_Ibcast, p, (int)n, MPI_BYTE, root, c->all);
         if (c->rank == root && c->size > 1) c->sent += n;
     }
     c->seconds += sb_now() - t;
 }
 
+/* Doubles go through the non-blocking call always: MPI adds in another order
+ * there, and patience must not change a bit. */
 static void allreduce(sb_comm *c, void *x, size_t n, MPI_Datatype type,
                       MPI_Op op)
 {
@@ -109,9 +165,12 @@ static void allreduce(sb_comm *c, void *x, size_t n, MPI_Datatype type,
     size_t most = piece / 8 ? piece / 8 : 1;
     for (size_t k; n; n -= k, p += 8 * k) {
         k = n < most ? n : most;
-        sb_mpi_check(c,
-                     MPI_Allreduce(MPI_IN_PLACE, p, (int)k, type, op, c->all),
-                     "MPI_Allreduce");
+        if (type == MPI_DOUBLE)
+            BEGIN_AND_WAIT(c, MPI_Iallreduce, MPI_IN_PLACE, p, (int)k, type, op,
+                           c->all);
+        else
+            COLLECTIVE(c, MPI_Allreduce, MPI_Iallreduce, MPI_IN_PLACE, p,
+                       (int)k, type, op, c->all);
         if (c->size > 1) c->sent += 8 * k;
     }
     c->seconds += sb_now() - t;
@@ -175,9 +234,7 @@ void sb_comm_recv_begin(sb_comm *c, void *buf, size_t bytes, int from)
 void sb_comm_wait_all(sb_comm *c)
 {
     double t = sb_now();
-    for (size_t i = 0; i < c->requests; i++)
-        sb_mpi_check(c, MPI_Wait(&c->request[i], MPI_STATUS_IGNORE),
-                     "MPI_Wait");
+    sb_mpi_wait(c, c->request, c->requests);
     c->requests = 0;
     c->seconds += sb_now() - t;
 }
@@ -214,10 +271,9 @@ void sb_comm_gather_cut(sb_comm *c, void *buf, const size_t *cut)
         n[r] = (int)(cut[r + 1] - cut[r]);
         at[r] = (int)(cut[r] - cut[0]);
     }
-    sb_mpi_check(c,
-                 MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL,
-                                (char *)buf + cut[0], n, at, MPI_BYTE, c->all),
-                 "MPI_Allgatherv");
+    COLLECTIVE(c, MPI_Allgatherv, MPI_Iallgatherv, MPI_IN_PLACE, 0,
+               MPI_DATATYPE_NULL, (char *)buf + cut[0], n, at, MPI_BYTE,
+               c->all);
     c->sent += (size_t)n[c->rank] * (size_t)(c->size - 1);
     sb_free(n);
     c->seconds += sb_now() - t;
@@ -240,10 +296,8 @@ void sb_comm_gather(sb_comm *c, const void *send, size_t bytes, void *recv)
 void sb_comm_exchange_counts(sb_comm *c, const size_t *send_n, size_t *recv_n)
 {
     double t = sb_now();
-    sb_mpi_check(c,
-                 MPI_Alltoall(send_n, sizeof(size_t), MPI_BYTE, recv_n,
-                              sizeof(size_t), MPI_BYTE, c->all),
-                 "MPI_Alltoall");
+    COLLECTIVE(c, MPI_Alltoall, MPI_Ialltoall, send_n, sizeof(size_t), MPI_BYTE,
+               recv_n, sizeof(size_t), MPI_BYTE, c->all);
     c->sent += sizeof(size_t) * (size_t)(c->size - 1);
     c->seconds += sb_now() - t;
 }

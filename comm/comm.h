@@ -7,8 +7,10 @@
  * the job through sb_fatal(). What they do return is the caller's mistake,
  * found before any message leaves.
  *
- * MPI 3.1 calls only; no one-sided communication, no MPI-IO (why: see
- * docs/architecture.md). Exact sums of floats: comm/reduce.h.
+ * MPI 3.1 calls only; no MPI-IO, and of one-sided communication only memory
+ * that ranks of one host share (why: see docs/architecture.md). Exact sums of
+ * floats: comm/reduce.h. Groups of ranks and their memory: comm/group.h,
+ * comm/shared.h.
  */
 #ifndef SB_COMM_COMM_H
 #define SB_COMM_COMM_H
@@ -27,6 +29,13 @@ void sb_comm_close(sb_comm *c);
 
 int sb_comm_rank(const sb_comm *c); /* local; 0 <= rank < size     */
 int sb_comm_size(const sb_comm *c); /* local; >= 1                 */
+
+/* While on (0 or 1), this rank's waiting in calls on c naps between looks, 5
+ * to 200 microseconds long, instead of burning a core that threads of the same
+ * process could use. Results are the same bits; answers come later by a nap or
+ * a few. Local, but all ranks must change it between the same two calls on c,
+ * because a patient rank makes other MPI calls. Off at first. */
+void sb_comm_patient(sb_comm *c, int on);
 
 /* The first of the items [0, n) that `rank` of `size` owns when contiguous
  * ranges are dealt out evenly; rank == size gives n. Local. n < 2^53. */

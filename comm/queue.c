@@ -112,10 +112,12 @@ static uint64_t ask(sb_queue *q)
     uint64_t task;
     double t = sb_now();
     tell(q, 1);
+    MPI_Request answer;
     sb_mpi_check(q->c,
-                 MPI_Recv(&task, sizeof task, MPI_BYTE, 0, TAG_TASK, q->c->all,
-                          MPI_STATUS_IGNORE),
-                 "MPI_Recv");
+                 MPI_Irecv(&task, sizeof task, MPI_BYTE, 0, TAG_TASK, q->c->all,
+                           &answer),
+                 "MPI_Irecv");
+    sb_mpi_wait(q->c, &answer, 1);
     q->c->seconds += sb_now() - t;
     return task;
 }

@@ -8,7 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
+enum { ALIGN = 64, HUGE_PAGE = 2 << 20, LARGE = 2 * HUGE_PAGE };
+
+void sb_ask_huge(void *p, size_t bytes)
+{
+    if (bytes >= LARGE) (void)madvise(p, bytes, MADV_HUGEPAGE);
+}
 
 sb_status sb_alloc_(size_t count, size_t size, const char *what, void **ptr_out)
 {
@@ -17,8 +22,7 @@ sb_status sb_alloc_(size_t count, size_t size, const char *what, void **ptr_out)
                    !__builtin_add_overflow(bytes, (size_t)HUGE_PAGE, &padded),
                SB_ELIMIT, "%s: %zu x %zu bytes is more than can be addressed",
                what, count, size);
-    int huge = bytes >= 2u * HUGE_PAGE;
-    size_t align = huge ? HUGE_PAGE : ALIGN;
+    size_t align = bytes >= LARGE ? HUGE_PAGE : ALIGN;
     padded = (bytes + align - 1) / align * align;
     void *p = aligned_alloc(align, padded ? padded : align);
     if (!p) {
@@ -27,7 +31,7 @@ sb_status sb_alloc_(size_t count, size_t size, const char *what, void **ptr_out)
         return sb_hint("use more ranks on more nodes, or a smaller batch, "
                        "length or vocabulary");
     }
-    if (huge) (void)madvise(p, padded, MADV_HUGEPAGE);
+    sb_ask_huge(p, padded);
     memset(p, 0, padded ? padded : align);
     *ptr_out = p;
     return SB_OK;

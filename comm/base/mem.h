@@ -23,6 +23,10 @@ SB_MUST_USE sb_status sb_alloc_(size_t count, size_t size, const char *what,
                                 void **ptr_out);
 void sb_free(void *p);
 
+/* Ask for huge pages under bytes that did not come from sb_alloc (it asks by
+ * itself), if they are >= 4 MiB. `p` lies at the start of a page. A hint. */
+void sb_ask_huge(void *p, size_t bytes);
+
 /* Make room for `need` elements in a growing array (doubles; contents kept,
  * new part not zeroed). *cap is in elements. */
 #define sb_grow(ptr, cap, need, size, what)                                    \

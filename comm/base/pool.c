@@ -120,25 +120,43 @@ int sb_pool_workers(const sb_pool *p)
     return p->workers;
 }
 
-sb_status sb_pool_run(sb_pool *p, size_t n, sb_task fn, void *context)
+static void set_tasks(sb_pool *p, size_t n, sb_task fn, void *context)
 {
     p->fn = fn;
     p->context = context;
     p->n = n;
     p->next = 0;
     p->error.code = SB_OK;
-    if (p->workers > 1 && n > 1) {
-        pthread_mutex_lock(&p->lock);
-        p->busy = p->workers - 1;
-        p->round++;
-        pthread_cond_broadcast(&p->wake);
-        pthread_mutex_unlock(&p->lock);
-        drain(p, 0);
-        pthread_mutex_lock(&p->lock);
-        while (p->busy) pthread_cond_wait(&p->done, &p->lock);
-        pthread_mutex_unlock(&p->lock);
-    } else {
-        drain(p, 0);
-    }
+}
+
+static void wake_workers(sb_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->busy = p->workers - 1;
+    p->round++;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void sb_pool_start(sb_pool *p, size_t n, sb_task fn, void *context)
+{
+    set_tasks(p, n, fn, context);
+    if (n) wake_workers(p);
+}
+
+sb_status sb_pool_wait(sb_pool *p)
+{
+    if (p->workers == 1) drain(p, 0);
+    pthread_mutex_lock(&p->lock);
+    while (p->busy) pthread_cond_wait(&p->done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
     return p->error.code == SB_OK ? SB_OK : sb_error_set(&p->error);
+}
+
+sb_status sb_pool_run(sb_pool *p, size_t n, sb_task fn, void *context)
+{
+    set_tasks(p, n, fn, context);
+    if (n > 1) wake_workers(p);
+    drain(p, 0);
+    return sb_pool_wait(p);
 }

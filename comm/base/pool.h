@@ -2,7 +2,8 @@
  * pool.h - a few threads that share out numbered tasks.
  *
  * The caller is worker 0; a pool of one worker starts no thread. Workers sleep
- * between calls. One pool, one caller: calls must not overlap.
+ * between calls. One pool, one caller: calls must not overlap, and between
+ * sb_pool_start and sb_pool_wait there is no other call.
  */
 #ifndef SB_BASE_POOL_H
 #define SB_BASE_POOL_H
@@ -25,5 +26,11 @@ int sb_pool_workers(const sb_pool *pool);
  * failed one with the lowest number among those run is reported. */
 SB_MUST_USE sb_status sb_pool_run(sb_pool *pool, size_t n, sb_task fn,
                                   void *context);
+
+/* The same in two halves, for a caller that does something else in between:
+ * workers 1 and up do all tasks, the caller none. Needs a pool of at least 2
+ * workers to that end; with 1 there is nobody, and sb_pool_wait runs them. */
+void sb_pool_start(sb_pool *pool, size_t n, sb_task fn, void *context);
+SB_MUST_USE sb_status sb_pool_wait(sb_pool *pool);
 
 #endif

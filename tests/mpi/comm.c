@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Collectives, agreement and exact sums at this np, also with messages cut
- * into very small pieces. */
+ * Collectives, agreement and exact sums at this np, impatient and patient,
+ * also with messages cut into very small pieces. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,14 +159,17 @@ int main(int argc, char **argv)
     rank = sb_comm_rank(comm);
     size = sb_comm_size(comm);
     shares_cover_everything_once();
-    broadcast_and_sums();
-    exchange_delivers_in_rank_order();
-    gathers_put_everything_everywhere();
-    a_failure_of_one_rank_is_known_to_all();
-    if (getenv("SB_COMM_PIECE"))
-        exact_sum(5, 300);
-    else
-        exact_sums_follow_the_definition();
+    for (int patient = 0; patient < 2; patient++) {
+        sb_comm_patient(comm, patient);
+        broadcast_and_sums();
+        exchange_delivers_in_rank_order();
+        gathers_put_everything_everywhere();
+        a_failure_of_one_rank_is_known_to_all();
+        if (getenv("SB_COMM_PIECE"))
+            exact_sum(5, 300);
+        else
+            exact_sums_follow_the_definition();
+    }
     sb_comm_close(comm);
     return 0;
 }

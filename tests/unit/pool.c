@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sched.h>
 #include <string.h>
 
 #include "comm/base/pool.h"
@@ -38,6 +39,31 @@ static void every_task_runs_once(void **state)
     }
 }
 
+static void the_caller_may_do_something_else(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 8; workers++) {
+        sb_pool *p;
+        assert_int_equal(sb_pool_open(workers, &p), SB_OK);
+        for (int round = 0; round < 20; round++) {
+            memset(done, 0, sizeof done);
+            memset(worker_seen, 0, sizeof worker_seen);
+            size_t n = round % 3 == 0 ? (size_t)round / 3 : TASKS;
+            sb_pool_start(p, n, count, NULL);
+            if (workers > 1) /* the tasks end without the caller */
+                for (size_t i = 0; i < n; i++)
+                    while (!__atomic_load_n(&done[i], __ATOMIC_RELAXED))
+                        sched_yield();
+            assert_int_equal(sb_pool_wait(p), SB_OK);
+            for (size_t i = 0; i < TASKS; i++)
+                assert_int_equal(done[i], i < n ? 1 : 0);
+            if (workers > 1) assert_int_equal(worker_seen[0], 0);
+            assert_int_equal(sb_pool_run(p, 3, count, NULL), SB_OK);
+        }
+        sb_pool_close(p);
+    }
+}
+
 static sb_status fail_some(void *context, size_t task, int worker)
 {
     (void)context;
@@ -54,6 +80,11 @@ static void a_failure_comes_back_with_its_message(void **state)
     assert_int_equal(sb_pool_run(p, 100, fail_some, NULL), SB_EFORMAT);
     assert_string_equal(sb_error_last()->text, "task 7 fails");
     assert_int_equal(sb_pool_run(p, 7, fail_some, NULL), SB_OK);
+    sb_pool_start(p, 100, fail_some, NULL);
+    assert_int_equal(sb_pool_wait(p), SB_EFORMAT);
+    assert_string_equal(sb_error_last()->text, "task 7 fails");
+    sb_pool_start(p, 7, fail_some, NULL);
+    assert_int_equal(sb_pool_wait(p), SB_OK);
     sb_pool_close(p);
 }
 
@@ -69,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_runs_once),
+        cmocka_unit_test(the_caller_may_do_something_else),
         cmocka_unit_test(a_failure_comes_back_with_its_message),
         cmocka_unit_test(an_impossible_number_of_threads_is_refused),
     };
