@@ -9,6 +9,14 @@
 #include "launch/common.h"
 #include "trainer/word2vec/w2v.h"
 
+static sb_combine combine(const char *name)
+{
+    if (strcmp(name, "sum") == 0) return SB_COMBINE_SUM;
+    if (strcmp(name, "average") == 0) return SB_COMBINE_AVERAGE;
+    if (strcmp(name, "project") == 0) return SB_COMBINE_PROJECT;
+    return SB_COMBINE_WEIGHTED;
+}
+
 static sb_w2v_options options(const sb_app *a, const char *dir,
                               const char *used)
 {
@@ -27,6 +35,11 @@ static sb_w2v_options options(const sb_app *a, const char *dir,
         .power = sb_config_real(c, "noise-power"),
         .seed = (uint64_t)sb_config_int(c, "seed"),
         .threads = (int)sb_config_int(c, "threads"),
+        .replica_ranks = (int)sb_config_int(c, "ranks-per-replica"),
+        .combine = combine(sb_config_text(c, "combine")),
+        .sync_words = (uint64_t)sb_config_int(c, "sync-words"),
+        .sync_hot = (uint32_t)sb_config_int(c, "sync-hot"),
+        .sync_cycle = (uint32_t)sb_config_int(c, "sync-cycle"),
         .checkpoint_minutes = sb_config_real(c, "checkpoint-minutes"),
         .keep = (unsigned)sb_config_int(c, "keep")};
 }

@@ -1,105 +1,160 @@
 /* SPDX-License-Identifier: MIT
- * replica.c - tables, and the sum of what the ranks did to them.
+ * replica.c - tables in shared memory, and turns.
  *
- * Bitmaps are handled in words of 64 rows; panels and the shares inside them
- * begin and end at words. Word w of rank q's bitmap of table t is
- * bits[(2 q + t) words + w]. */
+ * One piece of shared memory holds all that the ranks of a replica have in
+ * common. A turn has three steps, each done by all threads of all ranks of the
+ * replica on even shares of bitmap words, with a sync between: take in, mark,
+ * set aside. What is due follows from the number of the turn, on every rank
+ * for itself. */
 #include "trainer/word2vec/replica.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "comm/agree.h"
 #include "comm/base/mem.h"
 #include "comm/base/rng.h"
-#include "trainer/kernels/kernels.h"
+#include "comm/group.h"
+#include "comm/shared.h"
+#include "trainer/word2vec/exchange.h"
 
-enum { PANEL_BYTES = 8 << 20 };
+enum { PAGE = 4096 };
 
 /* The mean of sigmoid' |row|^2 over the rows that an update meets: rows grow to
  * lengths of 3 to 4, most dot products are well below 0. */
 static const double curvature = 1.0;
 
+/* In shared memory, [2] for the two tables. */
+typedef struct common {
+    float *table[2], *base[2];   /* [V, stride] */
+    uint8_t *touched[2];         /* [V] */
+    uint64_t *mine[2], *any[2];  /* [words] of the exchange under way */
+    float *change[2], *fresh[2]; /* [most, D] rows of mine, of any */
+    size_t bytes;
+} common;
+
 struct sb_replica {
+    sb_replica_options o;
     sb_w2v_tables tables;
-    float *base[2];
-    const float *updates[2]; /* expected per pair and row, or NULL */
-    double pull;             /* pairs x alpha x curvature of this round */
-    uint64_t *bits;          /* [size][2][words] touched rows of every rank */
-    uint64_t *mine;          /* [2][words] */
-    uint64_t *any;           /* [panel] by anybody */
-    float *out, *in;         /* staging of rows to send, and received */
-    size_t *cut;             /* [size + 1] */
-    size_t *send_n, *recv_n; /* [size] rows */
-    float **from;            /* [size] in `in` */
-    size_t words, panel;     /* bitmap words of a table, of a panel */
-    int rank, size;
+    sb_comm *all, *node, *leaders;
+    sb_shared *memory;
+    common m;
+    sb_exchange *exchange; /* leaders' */
+    uint64_t *hot[2];      /* [words] */
+    uint64_t *due[2];      /* [words] */
+    float *updates[2];     /* [V] expected per pair between two turns */
+    size_t words, most;
+    uint64_t turn;
+    double pull;
+    int replicas, rank, ranks;
+    int pending; /* set aside, not yet taken in */
 };
 
-static size_t panel_words(uint32_t V, uint32_t D, int size)
+/* ---- memory -------------------------------------------------------------- */
+
+static size_t words_of(uint32_t V)
 {
-    size_t all = ((size_t)V + 63) / 64;
-    size_t n = PANEL_BYTES / (64 * sizeof(float) * D) + 1;
-    if (n < (size_t)size) n = (size_t)size; /* something for every rank */
-    return n < all ? n : all;
+    return ((size_t)V + 63) / 64;
 }
 
-/* Rows of staging for what arrives: each of `size` ranks may have touched all
- * of this rank's share of a panel. */
-static size_t staging_rows(size_t panel, int size)
+/* Rows of a table that can be due at once. */
+static size_t most_due(const sb_replica_options *o)
 {
-    return 64 * (panel + (size_t)size);
+    size_t cold = 64 * (words_of(o->V) / o->cycle + 1);
+    return o->hot + cold < o->V ? o->hot + cold : o->V;
 }
 
-uint64_t sb_replica_bytes(const sb_comm *c, uint32_t V, uint32_t D)
+static void *carve(char *start, size_t *at, size_t bytes)
 {
-    int size = sb_comm_size(c);
-    uint32_t stride = (uint32_t)sb_w2v_stride(D);
-    uint64_t table = (uint64_t)V * stride * sizeof(float);
-    if (size == 1) return 2 * table;
-    uint64_t panel = panel_words(V, stride, size);
-    uint64_t rows = 64 * panel + staging_rows(panel, size);
-    return 4 * table + rows * stride * sizeof(float) + 2 * (uint64_t)V +
-           (uint64_t)(size + 1) * 2 * (V / 64 + 1) * 8;
+    void *p = start + *at;
+    *at += (bytes + PAGE - 1) / PAGE * PAGE;
+    return p;
 }
 
-static sb_status open_exchange(sb_replica *r)
+/* Where everything lies behind `start`; NULL: to learn the bytes. */
+static common lay_out(const sb_replica_options *o, int replicas, char *start)
 {
-    size_t V = r->tables.V, D = r->tables.stride, size = (size_t)r->size;
-    size_t f = sizeof(float);
-    r->words = (V + 63) / 64;
-    r->panel = panel_words(r->tables.V, (uint32_t)r->tables.stride, r->size);
-    for (int t = 0; t < 2; t++)
-        SB_TRY(sb_alloc(V * D, f, "table before the round", &r->base[t]));
-    SB_TRY(sb_alloc(V, 1, "touched rows", &r->tables.in_touched));
-    SB_TRY(sb_alloc(V, 1, "touched rows", &r->tables.out_touched));
-    SB_TRY(sb_alloc(2 * size * r->words, 8, "touched-row bitmaps", &r->bits));
-    SB_TRY(sb_alloc(2 * r->words, 8, "touched-row bitmap", &r->mine));
-    SB_TRY(sb_alloc(r->panel, 8, "touched-row bitmap", &r->any));
-    SB_TRY(sb_alloc(64 * r->panel * D, f, "rows to send", &r->out));
-    SB_TRY(sb_alloc(staging_rows(r->panel, r->size) * D, f, "rows received",
-                    &r->in));
-    SB_TRY(sb_alloc(size + 1, sizeof *r->cut, "offsets", &r->cut));
-    SB_TRY(sb_alloc(size, sizeof *r->send_n, "counts", &r->send_n));
-    SB_TRY(sb_alloc(size, sizeof *r->from, "received rows", &r->from));
-    return sb_alloc(size, sizeof *r->recv_n, "counts", &r->recv_n);
+    common m = {0};
+    size_t at = 0, f = sizeof(float), words = words_of(o->V);
+    size_t table = o->V * sb_w2v_stride(o->D) * f;
+    size_t rows = most_due(o) * o->D * f;
+    for (int t = 0; t < 2; t++) {
+        m.table[t] = carve(start, &at, table);
+        if (replicas == 1) continue;
+        m.base[t] = carve(start, &at, table);
+        m.touched[t] = carve(start, &at, 64 * words);
+        m.mine[t] = carve(start, &at, 8 * words);
+        m.any[t] = carve(start, &at, 8 * words);
+        m.change[t] = carve(start, &at, rows);
+        m.fresh[t] = carve(start, &at, rows);
+    }
+    m.bytes = at;
+    return m;
 }
 
-sb_status sb_replica_open(const sb_comm *c, uint32_t V, uint32_t D,
+uint64_t sb_replica_bytes(const sb_replica_options *o, int replicas)
+{
+    static char nothing[1];
+    uint64_t bytes = lay_out(o, replicas, nothing).bytes;
+    if (replicas == 1) return bytes;
+    return bytes + 8 * (uint64_t)o->V +
+           sb_exchange_bytes(replicas, words_of(o->V), o->D, most_due(o));
+}
+
+static sb_status open_groups(sb_replica *r, sb_comm *c)
+{
+    SB_TRY(sb_comm_split_nodes(c, r->o.ranks, &r->node, &r->leaders));
+    r->rank = sb_comm_rank(r->node);
+    r->ranks = sb_comm_size(r->node);
+    if (r->leaders) r->replicas = sb_comm_size(r->leaders);
+    sb_comm_bcast(r->node, &r->replicas, sizeof r->replicas, 0);
+    return SB_OK;
+}
+
+static sb_status open_private(sb_replica *r)
+{
+    if (r->replicas == 1) return SB_OK;
+    for (int t = 0; t < 2; t++) {
+        SB_TRY(sb_alloc(r->words, 8, "hot rows", &r->hot[t]));
+        SB_TRY(sb_alloc(r->words, 8, "due rows", &r->due[t]));
+        SB_TRY(sb_alloc(r->o.V, sizeof(float), "expected updates",
+                        &r->updates[t]));
+    }
+    if (!r->leaders) return SB_OK;
+    sb_comm_patient(r->leaders, 1);
+    return sb_exchange_open(r->leaders, r->words, r->tables.stride, r->o.D,
+                            r->most, r->o.how, &r->exchange);
+}
+
+static sb_status open_shared(sb_replica *r)
+{
+    static char nothing[1];
+    size_t bytes = lay_out(&r->o, r->replicas, nothing).bytes;
+    SB_TRY(sb_shared_open(r->node, bytes, "word2vec's tables", &r->memory));
+    r->m = lay_out(&r->o, r->replicas, sb_shared_at(r->memory));
+    r->tables.in = r->m.table[0];
+    r->tables.out = r->m.table[1];
+    r->tables.in_touched = r->m.touched[0];
+    r->tables.out_touched = r->m.touched[1];
+    return SB_OK;
+}
+
+sb_status sb_replica_open(sb_comm *c, const sb_replica_options *o,
                           sb_replica **replica_out)
 {
     sb_replica *r;
-    SB_TRY(sb_alloc(1, sizeof *r, "replica", &r));
-    r->tables.V = V;
-    r->tables.D = D;
-    r->tables.stride = sb_w2v_stride(D);
-    r->rank = sb_comm_rank(c);
-    r->size = sb_comm_size(c);
+    SB_TRY(sb_agree(c, sb_alloc(1, sizeof *r, "replica", &r)));
+    r->o = *o;
+    r->all = c;
+    r->tables.V = o->V;
+    r->tables.D = o->D;
+    r->tables.stride = sb_w2v_stride(o->D);
+    r->words = words_of(o->V);
+    r->most = most_due(o);
     sb_status st;
-    size_t n = (size_t)V * r->tables.stride;
-    SB_GOTO(st, sb_alloc(n, sizeof(float), "input table", &r->tables.in), out);
-    SB_GOTO(st, sb_alloc(n, sizeof(float), "output table", &r->tables.out),
-            out);
-    if (r->size > 1) SB_GOTO(st, open_exchange(r), out);
+    SB_GOTO(st, open_groups(r, c), out);
+    SB_GOTO(st, sb_agree(c, open_shared(r)), out);
+    SB_GOTO(st, sb_agree(c, open_private(r)), out);
     *replica_out = r;
     return SB_OK;
 out:
@@ -110,22 +165,15 @@ out:
 void sb_replica_close(sb_replica *r)
 {
     if (!r) return;
-    void *const all[] = {r->tables.in,
-                         r->tables.out,
-                         r->tables.in_touched,
-                         r->tables.out_touched,
-                         r->base[0],
-                         r->base[1],
-                         r->bits,
-                         r->mine,
-                         r->any,
-                         r->out,
-                         r->in,
-                         r->cut,
-                         r->send_n,
-                         r->recv_n,
-                         r->from};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) sb_free(all[i]);
+    sb_exchange_close(r->exchange);
+    sb_shared_close(r->memory);
+    sb_comm_free(r->leaders);
+    sb_comm_free(r->node);
+    for (int t = 0; t < 2; t++) {
+        sb_free(r->hot[t]);
+        sb_free(r->due[t]);
+        sb_free(r->updates[t]);
+    }
     sb_free(r);
 }
 
@@ -134,11 +182,30 @@ const sb_w2v_tables *sb_replica_tables(const sb_replica *r)
     return &r->tables;
 }
 
+int sb_replica_count(const sb_replica *r)
+{
+    return r->replicas;
+}
+
+int sb_replica_ranks(const sb_replica *r)
+{
+    return r->ranks;
+}
+
+void sb_replica_share(const sb_replica *r, uint32_t *first, uint32_t *last)
+{
+    *first = (uint32_t)sb_share(r->o.V, r->rank, r->ranks);
+    *last = (uint32_t)sb_share(r->o.V, r->rank + 1, r->ranks);
+}
+
+/* ---- the start ----------------------------------------------------------- */
+
 void sb_replica_init(sb_replica *r, uint64_t seed)
 {
     sb_rng_key key = sb_rng_key_make(seed, SB_RNG_WORD2VEC_INIT);
-    uint32_t V = r->tables.V, D = r->tables.D;
-    for (uint32_t row = 0; row < V; row++) {
+    uint32_t first, last, D = r->o.D;
+    sb_replica_share(r, &first, &last);
+    for (uint32_t row = first; row < last; row++) {
         float *x = r->tables.in + row * r->tables.stride;
         sb_rng4 four = {{0}};
         for (uint32_t i = 0; i < D; i++) {
@@ -146,169 +213,213 @@ void sb_replica_init(sb_replica *r, uint64_t seed)
             x[i] = (sb_rng_unit(four.v[i % 4]) - 0.5f) / (float)D;
         }
     }
-    memset(r->tables.out, 0, V * r->tables.stride * sizeof(float));
 }
 
-void sb_replica_begin(sb_replica *r)
+static int falling(const void *a, const void *b)
 {
-    if (r->size == 1) return;
-    size_t bytes = r->tables.V * r->tables.stride * sizeof(float);
-    memcpy(r->base[0], r->tables.in, bytes);
-    memcpy(r->base[1], r->tables.out, bytes);
-    memset(r->tables.in_touched, 0, r->tables.V);
-    memset(r->tables.out_touched, 0, r->tables.V);
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
 }
 
-/* ---- bitmaps ------------------------------------------------------------- */
-
-static size_t count_rows(const uint64_t *bits, size_t first, size_t last)
+/* The o.hot rows with the most expected updates; of equal ones the first. */
+static sb_status choose_hot(sb_replica *r, int t, const float *updates)
 {
-    size_t n = 0;
-    for (size_t w = first; w < last; w++)
-        n += (size_t)__builtin_popcountll(bits[w]);
-    return n;
+    uint32_t V = r->o.V, hot = r->o.hot < V ? r->o.hot : V, n = 0;
+    if (hot == 0) return SB_OK;
+    float *sorted;
+    SB_TRY(sb_alloc(V, sizeof *sorted, "expected updates", &sorted));
+    memcpy(sorted, updates, V * sizeof *sorted);
+    qsort(sorted, V, sizeof *sorted, falling);
+    float least = sorted[hot - 1];
+    sb_free(sorted);
+    for (int equal = 0; equal < 2; equal++)
+        for (uint32_t v = 0; v < V && n < hot; v++) {
+            if (equal ? updates[v] != least : updates[v] <= least) continue;
+            r->hot[t][v / 64] |= (uint64_t)1 << v % 64;
+            n++;
+        }
+    return SB_OK;
 }
 
-/* What to do with touched row `row` (floats a of table, base, staging). */
-typedef void (*row_fn)(float *table, float *base, float *staged, size_t D);
-
-/* fn for every row in words [first, last), staging rows one after another;
- * returns the staging position behind the last. bits[0] is word `origin`. */
-static float *each_row(sb_replica *r, int t, const uint64_t *bits,
-                       size_t origin, size_t first, size_t last, float *staged,
-                       row_fn fn)
+sb_status sb_replica_begin(sb_replica *r, const float *in, const float *out)
 {
-    size_t D = r->tables.stride;
-    float *table = t == 0 ? r->tables.in : r->tables.out;
+    if (r->replicas > 1) {
+        uint32_t first, last;
+        sb_replica_share(r, &first, &last);
+        size_t s = r->tables.stride, n = (last - first) * s * sizeof(float);
+        const float *updates[2] = {in, out};
+        for (int t = 0; t < 2; t++) {
+            memcpy(r->m.base[t] + first * s, r->m.table[t] + first * s, n);
+            SB_TRY(choose_hot(r, t, updates[t]));
+            for (uint32_t v = 0; v < r->o.V; v++) {
+                uint64_t hot = r->hot[t][v / 64] >> v % 64 & 1;
+                float turns = hot ? 1 : (float)r->o.cycle;
+                r->updates[t][v] = turns * updates[t][v];
+            }
+        }
+    }
+    sb_shared_sync(r->memory);
+    return SB_OK;
+}
+
+/* ---- turns --------------------------------------------------------------- */
+
+/* What is to be done to the words [first, last) of table t. */
+typedef void (*words_fn)(sb_replica *r, int t, size_t first, size_t last);
+
+typedef struct step {
+    sb_replica *r;
+    words_fn fn;
+    int parts; /* of this rank */
+} step;
+
+static sb_status run_part(void *context, size_t i, int worker)
+{
+    (void)worker;
+    const step *s = context;
+    sb_replica *r = s->r;
+    int parts = r->ranks * s->parts, part = r->rank * s->parts + (int)i;
+    size_t first = (size_t)sb_share(r->words, part, parts);
+    size_t last = (size_t)sb_share(r->words, part + 1, parts);
+    for (int t = 0; t < 2; t++) s->fn(r, t, first, last);
+    return SB_OK;
+}
+
+/* fn over all words, by all threads of all ranks of the replica; then all see
+ * what was done. */
+static void everywhere(sb_replica *r, sb_pool *pool, words_fn fn)
+{
+    step s = {r, fn, sb_pool_workers(pool)};
+    sb_status st = sb_pool_run(pool, (size_t)s.parts, run_part, &s);
+    (void)st; /* run_part does not fail */
+    sb_shared_sync(r->memory);
+}
+
+static void take_in(sb_replica *r, int t, size_t first, size_t last)
+{
+    size_t D = r->o.D, s = r->tables.stride;
+    const float *fresh = r->m.fresh[t], *change = r->m.change[t];
+    fresh += D * sb_count_rows(r->m.any[t], 0, first);
+    change += D * sb_count_rows(r->m.mine[t], 0, first);
     for (size_t w = first; w < last; w++) {
-        for (uint64_t b = bits[w - origin]; b; b &= b - 1) {
-            size_t row = 64 * w + (size_t)__builtin_ctzll(b);
-            fn(table + row * D, r->base[t] + row * D, staged, D);
-            staged += D;
-        }
-    }
-    return staged;
-}
-
-static void stage_change(float *table, float *base, float *staged, size_t D)
-{
-    for (size_t i = 0; i < D; i++) staged[i] = table[i] - base[i];
-}
-
-static void take_new(float *table, float *base, float *staged, size_t D)
-{
-    memcpy(table, staged, D * sizeof *staged);
-    memcpy(base, staged, D * sizeof *staged);
-}
-
-/* Every rank's bitmaps to all; the byte maps are cleared. */
-static void share_touched(sb_comm *c, sb_replica *r)
-{
-    memset(r->mine, 0, 2 * r->words * sizeof *r->mine);
-    for (size_t t = 0; t < 2; t++) {
-        uint8_t *map = t == 0 ? r->tables.in_touched : r->tables.out_touched;
-        uint64_t *bits = r->mine + t * r->words;
-        for (size_t v = 0; v < r->tables.V; v++)
-            bits[v / 64] |= (uint64_t)map[v] << (v % 64);
-        memset(map, 0, r->tables.V);
-    }
-    sb_comm_gather(c, r->mine, 2 * r->words * sizeof *r->mine, r->bits);
-}
-
-static const uint64_t *bits_of(const sb_replica *r, int rank, int t)
-{
-    return r->bits + (2 * (size_t)rank + (size_t)t) * r->words;
-}
-
-/* The weight of a sum over q ranks (replica.h). */
-static double weight(const sb_replica *r, int t, size_t row, int q)
-{
-    if (q < 2) return 1;
-    if (!r->updates[t]) return 1.0 / q;
-    double c = r->pull * (double)r->updates[t][row];
-    return c > 1e-9 ? expm1(-q * c) / (q * expm1(-c)) : 1;
-}
-
-/* sum <- what the ranks did to one row. from[q] points to rank q's next row. */
-static void sum_changes(sb_replica *r, int t, size_t row, float *sum)
-{
-    size_t D = r->tables.stride;
-    int n = 0;
-    memset(sum, 0, D * sizeof *sum);
-    for (int q = 0; q < r->size; q++) {
-        if (!(bits_of(r, q, t)[row / 64] >> row % 64 & 1)) continue;
-        sb_add(sum, r->from[q], D);
-        r->from[q] += D;
-        n++;
-    }
-    float w = (float)weight(r, t, row, n);
-    for (size_t i = 0; i < D; i++) sum[i] *= w;
-}
-
-/* The new rows of this rank's words [begin, end), touched by anybody, into
- * `part`. */
-static void sum_rows(sb_replica *r, int t, size_t begin, size_t end,
-                     const uint64_t *any, float *part)
-{
-    size_t D = r->tables.stride;
-    float *from = r->in;
-    for (int q = 0; q < r->size; q++) {
-        r->from[q] = from;
-        from += r->recv_n[q] * D;
-    }
-    for (size_t w = begin; w < end; w++) {
-        for (uint64_t b = any[w - begin]; b; b &= b - 1, part += D) {
-            size_t row = 64 * w + (size_t)__builtin_ctzll(b);
-            sum_changes(r, t, row, part);
-            sb_add(part, r->base[t] + row * D, D);
+        for (uint64_t b = r->m.any[t][w]; b; b &= b - 1, fresh += D) {
+            uint64_t bit = b & -b;
+            size_t at = (64 * w + (size_t)__builtin_ctzll(b)) * s;
+            float *row = r->m.table[t] + at, *base = r->m.base[t] + at;
+            if (r->m.mine[t][w] & bit) {
+                for (size_t i = 0; i < D; i++)
+                    row[i] = fresh[i] + (row[i] - base[i] - change[i]);
+                change += D;
+            } else {
+                for (size_t i = 0; i < D; i++)
+                    row[i] = fresh[i] + (row[i] - base[i]);
+            }
+            memcpy(base, fresh, D * sizeof *base);
         }
     }
 }
 
-/* Words [first, last) of table t. Rank q owns [own(q), own(q + 1)). */
-static void combine_panel(sb_comm *c, sb_replica *r, int t, size_t first,
-                          size_t last)
+static void mark(sb_replica *r, int t, size_t first, size_t last)
 {
-#define own(q) (first + (size_t)sb_share(last - first, (q), r->size))
-    size_t D = r->tables.stride, row_bytes = D * sizeof(float);
-    size_t begin = own(r->rank), end = own(r->rank + 1);
-    memset(r->any, 0, (last - first) * sizeof *r->any);
-    for (int q = 0; q < r->size; q++) {
-        const uint64_t *b = bits_of(r, q, t);
-        for (size_t w = first; w < last; w++) r->any[w - first] |= b[w];
-        r->send_n[q] = count_rows(bits_of(r, r->rank, t), own(q), own(q + 1));
-        r->recv_n[q] = count_rows(b, begin, end);
+    for (size_t w = first; w < last; w++) {
+        uint64_t bits = 0;
+        uint8_t *touched = r->m.touched[t] + 64 * w;
+        for (uint64_t b = r->due[t][w]; b; b &= b - 1) {
+            int i = __builtin_ctzll(b);
+            bits |= (uint64_t)touched[i] << i;
+            touched[i] = 0;
+        }
+        r->m.mine[t][w] = bits;
     }
-    r->cut[0] = 0;
-    for (int q = 0; q < r->size; q++)
-        r->cut[q + 1] =
-            r->cut[q] +
-            row_bytes * count_rows(r->any, own(q) - first, own(q + 1) - first);
-#undef own
-    if (r->cut[r->size] == 0) return; /* the same on all ranks */
-
-    const uint64_t *mine = bits_of(r, r->rank, t);
-    each_row(r, t, mine + first, first, first, last, r->out, stage_change);
-    sb_comm_exchange(c, row_bytes, r->out, r->send_n, r->in, r->recv_n);
-    sum_rows(r, t, begin, end, r->any + (begin - first),
-             r->out + r->cut[r->rank] / sizeof(float));
-    sb_comm_gather_cut(c, r->out, r->cut);
-    each_row(r, t, r->any, first, first, last, r->out, take_new);
 }
 
-void sb_replica_expect(sb_replica *r, const float *in, const float *out)
+static void set_aside(sb_replica *r, int t, size_t first, size_t last)
 {
-    r->updates[0] = in;
-    r->updates[1] = out;
+    size_t D = r->o.D, s = r->tables.stride;
+    float *change = r->m.change[t];
+    change += D * sb_count_rows(r->m.mine[t], 0, first);
+    for (size_t w = first; w < last; w++) {
+        for (uint64_t b = r->m.mine[t][w]; b; b &= b - 1, change += D) {
+            size_t at = (64 * w + (size_t)__builtin_ctzll(b)) * s;
+            const float *row = r->m.table[t] + at, *base = r->m.base[t] + at;
+            for (size_t i = 0; i < D; i++) change[i] = row[i] - base[i];
+        }
+    }
 }
 
-void sb_replica_combine(sb_comm *c, sb_replica *r, double pairs, double alpha)
+/* The share `k` of all rows and, if `hot`, the hot ones. */
+static void choose_due(sb_replica *r, uint64_t k, int hot)
 {
-    if (r->size == 1) return;
-    r->pull = pairs * alpha * curvature;
-    share_touched(c, r);
-    for (int t = 0; t < 2; t++)
-        for (size_t w = 0; w < r->words; w += r->panel)
-            combine_panel(c, r, t, w,
-                          r->words - w > r->panel ? w + r->panel : r->words);
+    size_t first = (size_t)(r->words * k / r->o.cycle);
+    size_t last = (size_t)(r->words * (k + 1) / r->o.cycle);
+    for (int t = 0; t < 2; t++) {
+        memset(r->due[t], 0, r->words * sizeof *r->due[t]);
+        if (hot) memcpy(r->due[t], r->hot[t], r->words * sizeof *r->due[t]);
+        for (size_t w = first; w < last; w++) r->due[t][w] = ~(uint64_t)0;
+    }
+    if (last == r->words && r->o.V % 64)
+        for (int t = 0; t < 2; t++)
+            r->due[t][last - 1] &= ((uint64_t)1 << r->o.V % 64) - 1;
+}
+
+static void prepare(sb_replica *r, sb_pool *pool, double pull)
+{
+    r->pull = pull * curvature;
+    everywhere(r, pool, mark);
+    everywhere(r, pool, set_aside);
+    r->pending = 1;
+}
+
+static void finish(sb_replica *r, sb_pool *pool)
+{
+    sb_shared_sync(r->memory);
+    if (r->pending) everywhere(r, pool, take_in);
+    r->pending = 0;
+}
+
+void sb_replica_turn(sb_replica *r, sb_pool *pool, double pull)
+{
+    if (r->replicas == 1) return;
+    finish(r, pool);
+    choose_due(r, r->turn++ % r->o.cycle, 1);
+    prepare(r, pool, pull);
+}
+
+void sb_replica_exchange(sb_replica *r)
+{
+    if (!r->pending || !r->leaders) return;
+    sb_exchange_set s = {.pull = {r->pull, r->pull}};
+    for (int t = 0; t < 2; t++) {
+        s.due[t] = r->due[t];
+        s.mine[t] = r->m.mine[t];
+        s.change[t] = r->m.change[t];
+        s.base[t] = r->m.base[t];
+        s.updates[t] = r->updates[t];
+        s.any[t] = r->m.any[t];
+        s.fresh[t] = r->m.fresh[t];
+    }
+    sb_exchange_run(r->exchange, &s);
+}
+
+void sb_replica_settle(sb_replica *r, sb_pool *pool, double pull)
+{
+    if (r->replicas == 1) return;
+    finish(r, pool);
+    for (uint64_t k = 0; k < r->o.cycle; k++) {
+        choose_due(r, k, 0);
+        prepare(r, pool, pull);
+        sb_replica_exchange(r);
+        finish(r, pool);
+    }
+    r->turn = 0;
+}
+
+double sb_replica_seconds(const sb_replica *r)
+{
+    return r->leaders ? sb_comm_seconds(r->leaders) : 0;
+}
+
+uint64_t sb_replica_sent(const sb_replica *r)
+{
+    return r->leaders ? sb_comm_sent(r->leaders) : 0;
 }

@@ -1,67 +1,80 @@
 /* SPDX-License-Identifier: MIT
- * replica.h - one rank's copy of both tables, and how copies become one again.
+ * replica.h - copies of both tables, one for each node, and how they are kept
+ * one model.
  *
- * Invariant: outside a round all ranks' tables are equal, bit for bit. During
- * a round every rank changes its own; `base` keeps what they were. At the end,
- * for each row that anybody touched, with d_r = mine - base of rank r,
- *   S = d_0 + d_1 + ...  in rank order, over the q ranks that changed it
- *   new = base + w S,    w = (1 - exp(-q c)) / (q (1 - exp(-c)))
+ * The ranks of a node (or of a run of at most `ranks` of them) train on one
+ * pair of tables in shared memory; each such group is a replica. Replicas meet
+ * at turns, which come after the same number of words everywhere. A row whose
+ * turn it is is due; what a replica did to it since its last turn, d = row -
+ * base, is sent in the background while training goes on, and combined into
+ * the new base (exchange.h); at the next turn
+ *   row = base_new + (row - base_old - d),  base = base_new
+ * so nothing that was learnt in between is lost, and bases are equal on all
+ * replicas, bit for bit. Due are at every turn the `hot` rows that are expected
+ * to be updated most, of each table, and a share 1 / cycle of all others, in
+ * turns: frequent rows often, rare ones seldom, and of these only what changed.
+ * What a turn sends and keeps is bounded by the rows due.
  *
- * Why w. An update pulls a row towards where its neighbours want it by a
- * share alpha * curvature of the way; a round's k updates by 1 - exp(-c),
- * c = k alpha curvature. Had the q ranks worked one after the other, the row
- * would have come 1 - exp(-q c) of the way, while the sum of their changes is
- * q (1 - exp(-c)): w is the quotient. Rare rows (c near 0) add up, w = 1, the
- * learning rate of a sequential run; frequent rows, which every rank takes to
- * the same place within a round, are averaged, w = 1 / q. The plain sum
- * overshoots the latter and diverges from 3 or 4 ranks on; the plain average
- * throws away most of what was learnt about the others. k is the expected
- * number of updates (sb_sampler_updates), so w needs no message and no counter.
- * The curvature, the mean of sigmoid' |other row|^2, is taken as one constant;
- * docs/word2vec.md has what was measured.
- *
- * How: one gather of touched-row bitmaps tells everybody who changed what, so
- * no sizes need to be sent. Then, panel by panel (a range of rows of at most
- * about 8 MiB), each row's changes travel to the one rank that owns it in the
- * panel, which adds them up and hands the result to all: a reduce-scatter and
- * an all-gather of touched rows only. The same path serves 8000 x 128, where
- * every row is touched in every round (two panels, 2 (P-1)/P tables of
- * traffic, the bitmaps cost nothing), and 256,000 x 768, where few input rows
- * are and buffers must stay small. With one rank there is no base, no bitmap
- * and no exchange.
+ * With one replica there is no base and nothing to exchange. With one thread
+ * in every replica all of it is a function of the number of replicas: the same
+ * bits each time. Workers that share a table are Hogwild (hogwild.h).
  */
 #ifndef SB_TRAINER_REPLICA_H
 #define SB_TRAINER_REPLICA_H
 
 #include <stdint.h>
 
+#include "comm/base/pool.h"
 #include "comm/comm.h"
+#include "trainer/word2vec/combine.h"
 #include "trainer/word2vec/hogwild.h"
 
 typedef struct sb_replica sb_replica;
 
-/* Bytes sb_replica_open will ask for. */
-uint64_t sb_replica_bytes(const sb_comm *c, uint32_t V, uint32_t D);
-/* Zeroed tables [V, D]. Local. */
-SB_MUST_USE sb_status sb_replica_open(const sb_comm *c, uint32_t V, uint32_t D,
+typedef struct sb_replica_options {
+    uint32_t V, D;
+    int ranks;      /* of a node that share a replica; 0: all */
+    sb_combine how; /* combine.h */
+    uint32_t hot;   /* rows of a table due at every turn */
+    uint32_t cycle; /* turns until every other row was due; > 0 */
+} sb_replica_options;
+
+/* Bytes of a replica, shared by its ranks. */
+uint64_t sb_replica_bytes(const sb_replica_options *o, int replicas);
+
+/* Zeroed tables. Collective; the same status everywhere. */
+SB_MUST_USE sb_status sb_replica_open(sb_comm *c, const sb_replica_options *o,
                                       sb_replica **replica_out);
-void sb_replica_close(sb_replica *r); /* NULL is fine */
+void sb_replica_close(sb_replica *r); /* Collective; NULL is fine */
 
-/* Borrowed. To be filled before sb_replica_begin. */
-const sb_w2v_tables *sb_replica_tables(const sb_replica *r);
+const sb_w2v_tables *sb_replica_tables(const sb_replica *r); /* borrowed */
+int sb_replica_count(const sb_replica *r);
+int sb_replica_ranks(const sb_replica *r); /* of this one */
+/* This rank fills rows [*first, *last) of its replica. */
+void sb_replica_share(const sb_replica *r, uint32_t *first, uint32_t *last);
 
-/* Input rows uniform in (-0.5/D, 0.5/D), each named by (seed, row); output
- * rows zero. Local. */
+/* This rank's share: input rows uniform in (-0.5/D, 0.5/D), each named by
+ * (seed, row); output rows zero. Local. */
 void sb_replica_init(sb_replica *r, uint64_t seed);
-/* The tables are now what all ranks start from. Local. */
-void sb_replica_begin(sb_replica *r);
-/* Expected updates per pair of every row (sb_sampler_updates), [V] each;
- * borrowed. Without them w = 1 / q. Local. */
-void sb_replica_expect(sb_replica *r, const float *in, const float *out);
+/* All shares are filled, the same on all replicas. updates: expected updates
+ * per pair of rows of both tables (sb_sampler_updates), [V] each. Collective
+ * over the replica. */
+SB_MUST_USE sb_status sb_replica_begin(sb_replica *r, const float *in,
+                                       const float *out);
 
-/* End of a round in which each rank trained about `pairs` pairs at learning
- * rate `alpha`: make the tables equal again. Arguments equal on all ranks.
- * Collective. */
-void sb_replica_combine(sb_comm *c, sb_replica *r, double pairs, double alpha);
+/* Workers rest: take in what the last exchange brought, and choose what the
+ * next one takes. `pull`: pairs a replica trains until the next turn x learning
+ * rate. Collective over the replica. */
+void sb_replica_turn(sb_replica *r, sb_pool *pool, double pull);
+/* The exchange that the last turn prepared, if any; workers may train. From
+ * the main thread, once after every turn. Collective over all. */
+void sb_replica_exchange(sb_replica *r);
+/* Workers rest, every exchange is done: make all replicas equal, bit for bit.
+ * Collective over all. */
+void sb_replica_settle(sb_replica *r, sb_pool *pool, double pull);
+
+/* Seconds this rank spent in exchanges, and bytes it sent in them. */
+double sb_replica_seconds(const sb_replica *r);
+uint64_t sb_replica_sent(const sb_replica *r);
 
 #endif

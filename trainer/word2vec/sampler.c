@@ -36,6 +36,8 @@ static void fill_keep(sb_sampler *s, const uint64_t *counts, uint32_t V,
         s->keep[id] = p >= (double)UINT32_MAX ? UINT32_MAX : (uint32_t)p;
         if (s->keep[id] == 0) s->keep[id] = 1;
         if (sb_special_is(&special, id)) s->keep[id] = 0;
+        s->kept +=
+            (double)counts[id] * (double)s->keep[id] / (double)UINT32_MAX;
     }
 }
 

@@ -53,6 +53,7 @@ typedef struct sb_sampler {
     sb_alias *alias; /* [usable] */
     uint32_t usable; /* pieces */
     uint64_t words;  /* their occurrences */
+    double kept;     /* of those, expected after subsampling */
 } sb_sampler;
 
 /* counts: [V]. sample: threshold as a share of the usable occurrences, 0: keep
@@ -67,6 +68,12 @@ void sb_sampler_close(sb_sampler *s); /* a zeroed one is fine */
  * as in word2vec.c and gensim. (Mikolov et al. 2013b, eq. 5, prints
  * sqrt(t / count) alone; their program has this.) */
 double sb_sampler_keep(uint64_t count, uint64_t words, double sample);
+
+/* The share of usable occurrences that subsampling leaves, expected. */
+static inline double sb_sampler_kept(const sb_sampler *s)
+{
+    return s->kept / (double)s->words;
+}
 
 static inline int sb_sampler_keeps(const sb_sampler *s, uint32_t id,
                                    sb_fast_rng *g)

@@ -189,30 +189,34 @@ sb_status sb_w2v_check(sb_ckpt *k, const sb_w2v_saved *s)
 
 /* Through `rows`, room for `most` rows without gaps. */
 static sb_status load_table(sb_ckpt *k, const sb_tensor *t, float *to,
-                            size_t stride, float *rows, uint64_t most)
+                            size_t stride, uint32_t first, uint32_t last,
+                            float *rows, uint32_t most)
 {
-    uint64_t V = t->dim[0], D = t->dim[1];
-    for (uint64_t first = 0; first < V; first += most) {
-        uint64_t n = V - first < most ? V - first : most;
-        SB_TRY(sb_ckpt_get(k, t, first * D, n * D, rows));
-        for (uint64_t i = 0; i < n; i++)
-            memcpy(to + (first + i) * stride, rows + i * D, D * sizeof *to);
+    uint64_t D = t->dim[1];
+    for (uint32_t v = first; v < last;) {
+        uint32_t n = last - v < most ? last - v : most;
+        SB_TRY(sb_ckpt_get(k, t, v * D, n * D, rows));
+        for (uint32_t i = 0; i < n; i++, v++)
+            memcpy(to + v * stride, rows + i * D, D * sizeof *to);
     }
     return SB_OK;
 }
 
-sb_status sb_w2v_load(sb_ckpt *k, const sb_w2v_saved *s)
+sb_status sb_w2v_load(sb_ckpt *k, const sb_w2v_saved *s, uint32_t first,
+                      uint32_t last)
 {
+    const sb_w2v_tables *w = s->tables;
     sb_tensor table[TENSORS];
     make_table(s, table);
-    size_t D = s->tables->D, stride = s->tables->stride;
-    size_t most = PANEL_BYTES / (D * sizeof(float)) + 1;
+    uint32_t most = (uint32_t)(PANEL_BYTES / (w->D * sizeof(float))) + 1;
     float *rows;
-    SB_TRY(sb_alloc(most * D, sizeof *rows, "rows of a checkpoint", &rows));
+    SB_TRY(sb_alloc((size_t)most * w->D, sizeof *rows, "rows of a checkpoint",
+                    &rows));
     sb_status st =
-        load_table(k, &table[INPUT], s->tables->in, stride, rows, most);
+        load_table(k, &table[INPUT], w->in, w->stride, first, last, rows, most);
     if (st == SB_OK)
-        st = load_table(k, &table[OUTPUT], s->tables->out, stride, rows, most);
+        st = load_table(k, &table[OUTPUT], w->out, w->stride, first, last, rows,
+                        most);
     sb_free(rows);
     return st;
 }

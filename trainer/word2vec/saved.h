@@ -33,7 +33,8 @@ SB_MUST_USE sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s,
  * s->tables need only V and D. SB_EINVAL says what differs. Local. */
 SB_MUST_USE sb_status sb_w2v_check(sb_ckpt *k, const sb_w2v_saved *s);
 
-/* Both tables whole into s->tables. Local. */
-SB_MUST_USE sb_status sb_w2v_load(sb_ckpt *k, const sb_w2v_saved *s);
+/* Rows [first, last) of both tables into s->tables. Local. */
+SB_MUST_USE sb_status sb_w2v_load(sb_ckpt *k, const sb_w2v_saved *s,
+                                  uint32_t first, uint32_t last);
 
 #endif

@@ -2,12 +2,13 @@
  * w2v.h - phase 1: skip-gram or CBOW with negative sampling (Mikolov et al.
  * 2013a, 2013b) over the training split of a corpus.
  *
- * Every rank holds both tables. A round hands each worker (rank x thread) one
- * block; at the end of a round the ranks' changes are combined (replica.h; in
- * fixed order), so a run is repeatable, bit for bit, for the same number of
- * ranks with one thread each. Blocks come in an order permuted anew for every
- * epoch; the state between rounds is one number, the blocks done, so a run may
- * go on with another number of ranks or threads.
+ * The ranks of a node share both tables; every such replica trains on its own
+ * and they are kept one model by exchanges in the background (replica.h).
+ * With one worker per replica a run is repeatable, bit for bit, for the same
+ * number of replicas; workers that share tables do so without locks. Blocks
+ * come in an order permuted anew for every epoch; the state between rounds is
+ * one number, the blocks done, so a run may go on with another number of ranks
+ * or threads.
  */
 #ifndef SB_TRAINER_W2V_H
 #define SB_TRAINER_W2V_H
@@ -18,6 +19,7 @@
 #include "dataset/corpus.h"
 #include "dataset/vocab.h"
 #include "trainer/names.h"
+#include "trainer/word2vec/combine.h"
 
 typedef struct sb_w2v_options {
     const char *dir;    /* checkpoints and metrics.jsonl go here         */
@@ -29,6 +31,11 @@ typedef struct sb_w2v_options {
     double power;  /* of the noise distribution, 0.75                */
     uint64_t seed;
     int threads;
+    int replica_ranks;   /* ranks of a node that share tables, 0: all  */
+    sb_combine combine;  /* of replicas' changes                       */
+    uint64_t sync_words; /* a replica trains between two turns         */
+    uint32_t sync_hot;   /* rows due at every turn                     */
+    uint32_t sync_cycle; /* turns until every other row was due        */
     double checkpoint_minutes;
     unsigned keep; /* checkpoints kept                               */
 } sb_w2v_options;
