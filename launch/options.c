@@ -144,6 +144,9 @@ const sb_option sb_options[] = {
     INT("top", FILL | NEAR, "5", 1, 1000, "how many answers"),
     INT("sample", LOOK, "0", 0, 1e6,
         "documents of a corpus to print, as text and as pieces"),
+    BOOL("dump-text", LOOK, "false",
+         "write the text a corpus trains on: a sentence a line, pieces between "
+         "blanks; sources' weights play no part"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
 };
 const size_t sb_options_n = sizeof sb_options / sizeof sb_options[0];
