@@ -262,7 +262,7 @@ static void values_are_finite_numbers(void **state)
 static void words_have_a_length(void **state)
 {
     (void)state;
-    char *text = malloc(2 * SB_VECTORS_WORD_MAX);
+    static char text[2 * SB_VECTORS_WORD_MAX];
     sb_vectors v;
     for (int more = 0; more < 2; more++) {
         size_t n = (size_t)sprintf(text, "2 1\na 1\n");
@@ -284,7 +284,6 @@ static void words_have_a_length(void **state)
             assert_int_equal(read_bytes(text, n + 5, &v), SB_OK);
         if (!more) sb_vectors_free(&v);
     }
-    free(text);
     refused_text("2 1\na 1\n 2\n", "row 2 has no word");
     refused("1 1\n \1\2\3\4", 9, "row 1 has no word");
     refused("2 1\na \1\2\3\4\n\nb \1\2\3\4", 18, "line feed in its word");
