@@ -10,6 +10,7 @@
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
 #include "launch/common.h"
+#include "launch/dump_text.h"
 #include "launch/inspect_corpus.h"
 #include "proto/checkpoint.h"
 
@@ -146,9 +147,23 @@ static sb_status show_run(const sb_app *a)
     return sb_hint("name one with --run DIR");
 }
 
+/* The run's corpus, or those that are named. */
+static sb_status dump_text(const sb_app *a, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        SB_TRY(sb_dump_text(a, sb_config_word(a->config, i)));
+    if (n) return SB_OK;
+    char *p = sb_path_join(a->run, "corpus");
+    SB_REQUIRE(p, SB_ENOMEM, "out of memory: a path");
+    sb_status st = sb_dump_text(a, p);
+    sb_free(p);
+    return st;
+}
+
 static sb_status look(const sb_app *a)
 {
     size_t n = sb_config_words(a->config);
+    if (sb_config_bool(a->config, "dump-text")) return dump_text(a, n);
     if (n == 0) return show_run(a);
     for (size_t i = 0; i < n; i++)
         SB_TRY(show(a, sb_config_word(a->config, i)));

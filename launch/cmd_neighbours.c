@@ -9,7 +9,6 @@
 #include "dataset/tokenize.h"
 #include "launch/common.h"
 #include "trainer/names.h"
-#include "trainer/state.h"
 #include "trainer/word2vec/neighbours.h"
 
 typedef struct job {
@@ -52,27 +51,6 @@ static sb_status one(job *j, const char *word)
     return SB_OK;
 }
 
-static sb_status open_vectors(job *j)
-{
-    char *dir = NULL;
-    sb_status st = sb_app_path(j->app, NULL, "word2vec", &dir);
-    SB_TRY(sb_agree(j->app->comm, st));
-    st = sb_state_latest(j->app->comm, dir, &j->ckpt);
-    if (st == SB_OK && !j->ckpt) {
-        st = sb_fail(SB_ENOENT, __FILE__, __LINE__, "no vectors in '%s'", dir);
-        sb_hint("run `shardbert word2vec` first, or name its --run folder");
-    }
-    if (st == SB_OK &&
-        sb_ckpt_get_meta(j->ckpt)->vocab_hash != sb_vocab_hash(j->vocab)) {
-        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                     "the vectors in '%s' were made with another vocabulary",
-                     dir);
-        sb_hint("use the run folder's own vocabulary");
-    }
-    sb_free(dir);
-    return st;
-}
-
 sb_status sb_cmd_neighbours(sb_app *a)
 {
     job j = {.app = a, .top = (size_t)sb_config_int(a->config, "top")};
@@ -87,7 +65,7 @@ sb_status sb_cmd_neighbours(sb_app *a)
     if (st == SB_OK)
         st = sb_alloc(j.top, sizeof *j.found, "neighbours", &j.found);
     SB_GOTO(st, sb_agree(a->comm, st), out);
-    SB_GOTO(st, open_vectors(&j), out);
+    SB_GOTO(st, sb_app_word2vec(a, j.vocab, &j.ckpt), out);
     for (size_t i = 0; i < words && st == SB_OK; i++)
         st = one(&j, sb_config_word(a->config, i));
 out:

@@ -12,6 +12,7 @@
 #include "comm/base/mem.h"
 #include "dataset/text.h"
 #include "proto/checkpoint.h"
+#include "trainer/state.h"
 
 sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
                       char **path_out)
@@ -182,6 +183,30 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
         *corpus_out = c;
     else
         sb_corpus_close(c);
+    return st;
+}
+
+sb_status sb_app_word2vec(const sb_app *a, const sb_vocab *v, sb_ckpt **out)
+{
+    char *dir = NULL;
+    sb_ckpt *ckpt = NULL;
+    SB_TRY(sb_agree(a->comm, sb_app_path(a, NULL, "word2vec", &dir)));
+    sb_status st = sb_state_latest(a->comm, dir, &ckpt);
+    if (st == SB_OK && !ckpt) {
+        st = sb_fail(SB_ENOENT, __FILE__, __LINE__, "no vectors in '%s'", dir);
+        sb_hint("run `shardbert word2vec` first, or name its --run folder");
+    }
+    if (st == SB_OK && sb_ckpt_get_meta(ckpt)->vocab_hash != sb_vocab_hash(v)) {
+        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                     "the vectors in '%s' were made with another vocabulary",
+                     dir);
+        sb_hint("use the run folder's own vocabulary");
+    }
+    sb_free(dir);
+    if (st == SB_OK)
+        *out = ckpt;
+    else
+        sb_ckpt_close(ckpt);
     return st;
 }
 

@@ -10,6 +10,7 @@
 #include "dataset/source.h"
 #include "dataset/vocab.h"
 #include "launch/options.h"
+#include "proto/checkpoint.h"
 
 typedef struct sb_app {
     sb_comm *comm;
@@ -29,6 +30,7 @@ SB_MUST_USE sb_status sb_cmd_neighbours(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_inspect(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_encode(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_decode(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_eval(sb_app *a);
 
 /* <run>/<rest> in new memory (sb_free), or the option's value if it is set. */
 SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
@@ -51,6 +53,11 @@ SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
 /* Open a split of the corpus (--corpus or the run's). Collective. */
 SB_MUST_USE sb_status sb_app_corpus(const sb_app *a, sb_split split,
                                     sb_corpus **corpus_out);
+
+/* Open the newest checkpoint of the run's word2vec, made with vocabulary v.
+ * SB_ENOENT: none; SB_EINVAL: made with another. Collective. */
+SB_MUST_USE sb_status sb_app_word2vec(const sb_app *a, const sb_vocab *v,
+                                      sb_ckpt **ckpt_out);
 
 /* Open the sources of --source, read as the options say. Collective. */
 SB_MUST_USE sb_status sb_app_sources(const sb_app *a, sb_sources **out);

@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
+#include "launch/output.h"
 
 enum { READ_BYTES = 1 << 18, WRITE_BYTES = 1 << 18 };
 
@@ -27,16 +27,7 @@ typedef struct filter {
 
 static sb_status flush(filter *f)
 {
-    for (size_t at = 0; at < f->out.n && !f->unread;) {
-        ssize_t k = write(STDOUT_FILENO, f->out.data + at, f->out.n - at);
-        if (k >= 0)
-            at += (size_t)k;
-        else if (errno == EPIPE)
-            f->unread = 1;
-        else
-            SB_REQUIRE(errno == EINTR, SB_EIO,
-                       "cannot write to standard output: %s", strerror(errno));
-    }
+    SB_TRY(sb_output(f->out.data, f->out.n, &f->unread));
     f->out.n = 0;
     return SB_OK;
 }
@@ -121,7 +112,7 @@ static sb_status each_line(filter *f, sb_filter_fn fn, void *context)
 sb_status sb_filter(sb_filter_fn fn, void *context)
 {
     filter f = {0};
-    signal(SIGPIPE, SIG_IGN); /* EPIPE instead */
+    sb_output_start();
     sb_status st = each_line(&f, fn, context);
     if (st == SB_OK) {
         st = flush(&f);

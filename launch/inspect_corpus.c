@@ -169,24 +169,38 @@ static sb_status show_document(const sb_vocab *v, sb_corpus *c, uint64_t i)
     return SB_OK;
 }
 
-static sb_status show_sample(const sb_app *a, const char *dir, uint64_t n)
+sb_status sb_inspect_open(const sb_app *a, const char *dir, sb_vocab **v_out,
+                          sb_corpus **c_out)
 {
     sb_vocab *v = NULL;
     sb_corpus *c = NULL;
-    sb_status st;
-    SB_GOTO(st, find_vocab(a, dir, &v), out);
-    SB_GOTO(st, sb_corpus_open(dir, SB_TRAIN, &c), out);
-    if (sb_vocab_hash(v) != sb_corpus_vocab_hash(c)) {
+    sb_status st = sb_corpus_open(dir, SB_TRAIN, &c);
+    if (st == SB_OK) st = find_vocab(a, dir, &v);
+    if (st == SB_OK && sb_vocab_hash(v) != sb_corpus_vocab_hash(c)) {
         st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
                      "the corpus '%s' was made with another vocabulary", dir);
         sb_hint("name it with --vocab FILE");
-        goto out;
     }
+    if (st != SB_OK) {
+        sb_corpus_close(c);
+        sb_vocab_close(v);
+        return st;
+    }
+    *v_out = v;
+    *c_out = c;
+    return SB_OK;
+}
+
+static sb_status show_sample(const sb_app *a, const char *dir, uint64_t n)
+{
+    sb_vocab *v;
+    sb_corpus *c;
+    sb_status st = SB_OK;
+    SB_TRY(sb_inspect_open(a, dir, &v, &c));
     uint64_t all = sb_corpus_documents(c);
     if (n > all) n = all;
     for (uint64_t i = 0; i < n && st == SB_OK; i++) /* spread evenly */
         st = show_document(v, c, all / n * i + all % n * i / n);
-out:
     sb_corpus_close(c);
     sb_vocab_close(v);
     return st;

@@ -10,4 +10,11 @@
  * the vocabulary of the run the corpus lies in). */
 SB_MUST_USE sb_status sb_inspect_corpus(const sb_app *a, const char *dir);
 
+/* The train split of the corpus in `dir`, and the vocabulary it was made with:
+ * --vocab, or the one beside the corpus, or the run's. SB_EINVAL if it is
+ * another. */
+SB_MUST_USE sb_status sb_inspect_open(const sb_app *a, const char *dir,
+                                      sb_vocab **vocab_out,
+                                      sb_corpus **corpus_out);
+
 #endif

@@ -14,8 +14,9 @@ enum {
     LOOK = SB_PHASE_INSPECT,
     ENCODE = SB_PHASE_ENCODE,
     DECODE = SB_PHASE_DECODE,
+    EVAL = SB_PHASE_EVAL,
     TRAIN = W2V | MLM,
-    ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE
+    ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -56,7 +57,7 @@ const sb_option sb_options[] = {
          "vocab.txt or tokenizer.json (default: the run's)"),
     TEXT("corpus", INGEST | TRAIN, NULL, "DIR", "corpus (default: the run's)"),
     INT("seed", TRAIN, "1", 0, BIG, "names all random numbers of the run"),
-    INT("threads", TRAIN, "1", 1, 1024, "threads per rank"),
+    INT("threads", TRAIN | EVAL, "1", 1, 1024, "threads per rank"),
     CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
 
     LIST("source", VOCAB | INGEST, "KIND:GLOB[:WEIGHT]",
@@ -154,6 +155,17 @@ const sb_option sb_options[] = {
     INT("top", FILL | NEAR, "5", 1, 1000, "how many answers"),
     INT("sample", LOOK, "0", 0, 1e6,
         "documents of a corpus to print, as text and as pieces"),
+    BOOL("dump-text", LOOK, "false",
+         "write the text a corpus trains on: a sentence a line, pieces between "
+         "blanks; sources' weights play no part"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
+    TEXT("analogies", EVAL, NULL, "FILE",
+         "questions to answer: ': section' lines, four words a line"),
+    LIST("similarity", EVAL, "FILE[,FILE]",
+         "pairs of words and scores to compare with, may be given again"),
+    TEXT("vectors", EVAL, NULL, "FILE",
+         "word2vec's format, text or binary (default: the run's word2vec)"),
+    INT("restrict", EVAL, "0", 0, BIG,
+        "look at the most frequent words only, 0: at all"),
 };
 const size_t sb_options_n = sizeof sb_options / sizeof sb_options[0];

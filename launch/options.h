@@ -15,7 +15,8 @@ enum {
     SB_PHASE_NEIGHBOURS = 32,
     SB_PHASE_INSPECT = 64,
     SB_PHASE_ENCODE = 128,
-    SB_PHASE_DECODE = 256
+    SB_PHASE_DECODE = 256,
+    SB_PHASE_EVAL = 512
 };
 
 extern const sb_option sb_options[];
