@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # What word2vec_speed.sh and word2vec_quality.sh share. Source it with $here (tests/bench) and $tmp (a folder) set,
 # and with corpus, vocab and build.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 SB_PROGRESS_S=1000 LC_ALL=C
