@@ -14,6 +14,7 @@ static sb_combine combine(const char *name)
     if (strcmp(name, "sum") == 0) return SB_COMBINE_SUM;
     if (strcmp(name, "average") == 0) return SB_COMBINE_AVERAGE;
     if (strcmp(name, "project") == 0) return SB_COMBINE_PROJECT;
+    if (strcmp(name, "damped") == 0) return SB_COMBINE_DAMPED;
     return SB_COMBINE_WEIGHTED;
 }
 

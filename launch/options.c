@@ -104,7 +104,7 @@ const sb_option sb_options[] = {
         "frequent rows that take part in every exchange"),
     INT("sync-cycle", W2V, "16", 1, 1e6,
         "exchanges until every other row took part"),
-    CHOICE("combine", W2V, "weighted", "sum|average|weighted|project",
+    CHOICE("combine", W2V, "weighted", "sum|average|weighted|project|damped",
            "how several copies' changes of a row become one"),
     REAL("checkpoint-minutes", W2V, "15", 0, 1e6, "time between checkpoints"),
 

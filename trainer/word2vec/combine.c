@@ -3,6 +3,7 @@
 #include "trainer/word2vec/combine.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "trainer/kernels/kernels.h"
@@ -17,13 +18,14 @@ static double weight(sb_combine how, size_t n, double c)
 }
 
 /* m <- m_n, as combine.h has it. */
-static void project(float *m, const float *const *change, size_t n, size_t D)
+static void project(float *m, const float *const *change, size_t n,
+                    double share, size_t D)
 {
     memcpy(m, change[0], D * sizeof *m);
     for (size_t k = 1; k < n; k++) {
         double length = (double)sb_dot(m, m, D);
         double along = (double)sb_dot(m, change[k], D);
-        float keep = length > 0 ? (float)(1 - along / length) : 1.0f;
+        float keep = length > 0 ? (float)(1 - share * along / length) : 1.0f;
         for (size_t i = 0; i < D; i++) m[i] = keep * m[i] + change[k][i];
     }
 }
@@ -31,8 +33,10 @@ static void project(float *m, const float *const *change, size_t n, size_t D)
 void sb_combine_changes(sb_combine how, float *row, const float *const *change,
                         size_t n, double c, float *scratch, size_t D)
 {
-    if (how == SB_COMBINE_PROJECT && n > 1) {
-        project(scratch, change, n, D);
+    if (n > 1 && (how == SB_COMBINE_PROJECT || how == SB_COMBINE_DAMPED)) {
+        double k = getenv("CURV") ? atof(getenv("CURV")) : 1;
+        double share = how == SB_COMBINE_PROJECT ? 1 : -expm1(-c * k);
+        project(scratch, change, n, share, D);
         sb_add(row, scratch, D);
         return;
     }

@@ -30,7 +30,8 @@ typedef enum sb_combine {
     SB_COMBINE_SUM,
     SB_COMBINE_AVERAGE,
     SB_COMBINE_WEIGHTED,
-    SB_COMBINE_PROJECT
+    SB_COMBINE_PROJECT,
+    SB_COMBINE_DAMPED
 } sb_combine;
 
 /* row += the combination of n >= 1 changes, change[k] [D]; c >= 0; scratch
