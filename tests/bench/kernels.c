@@ -21,10 +21,12 @@ enum {
     W = 8000,
     M = 77,
     BIG = 1 << 21,
-    ROWS = 50000,
-    WIDTH = 300,
-    NEG = 6,
-    STEPS = 4000
+    ROWS = 12500,
+    INPUTS = 48, /* eight windows of six */
+    OUTPUTS = 6,
+    TABLE = 128, /* rows: two tables of them are 0.8 MiB */
+    STRIDE = D + 16,
+    STEPS = 200
 };
 
 static float *x, *y, *z, *w, *u, *v;
@@ -189,11 +191,25 @@ static void do_dot(void)
     y[0] = s;
 }
 
+/* Inputs in u, outputs in v: other rows of TABLE for each step. */
 static void do_sgns(void)
 {
-    for (size_t i = 0; i < STEPS; i++)
-        sb_sgns_step(u, x + i % 64 * WIDTH, v, row + i * NEG, NEG, 1e-4f,
-                     WIDTH);
+    static float *in[STEPS + 1][INPUTS], *out[STEPS][OUTPUTS],
+        g[INPUTS * OUTPUTS];
+    static uint8_t label[INPUTS];
+    const size_t apart = 61; /* odd: OUTPUTS different rows */
+    for (size_t s = 0; s <= STEPS; s++)
+        for (size_t i = 0; i < INPUTS; i++)
+            in[s][i] = u + row[s * INPUTS + i] % TABLE * STRIDE;
+    for (size_t s = 0; s < STEPS; s++)
+        for (size_t j = 0; j < OUTPUTS; j++)
+            out[s][j] = v + (row[s] + j * apart) % TABLE * STRIDE;
+    for (size_t i = 0; i < INPUTS; i++) label[i] = (uint8_t)(i % OUTPUTS);
+    for (size_t s = 0; s < STEPS; s++) {
+        sb_sgns b = {in[s],  label,   out[s], in[s + 1],
+                     INPUTS, OUTPUTS, INPUTS, D};
+        sb_sgns_step(&b, 1e-6f, g, NULL);
+    }
 }
 
 static void do_adamw(void)
@@ -204,7 +220,7 @@ static void do_adamw(void)
 
 int main(void)
 {
-    const size_t room = (size_t)ROWS * WIDTH; /* the largest of the arrays */
+    const size_t room = (size_t)ROWS * D; /* the largest of the arrays */
     x = malloc(room * sizeof *x);
     y = malloc(room * sizeof *y);
     z = malloc(room * sizeof *z);
@@ -213,7 +229,7 @@ int main(void)
     v = malloc(room * sizeof *v);
     keep = malloc(room);
     target = malloc(M * sizeof *target);
-    row = malloc((size_t)STEPS * NEG * sizeof *row);
+    row = malloc((size_t)(STEPS + 1) * INPUTS * sizeof *row);
     if (!x || !y || !z || !w || !u || !v || !keep || !target || !row) return 1;
     fill(x, room, 2.0f);
     fill(z, room, 1.0f);
@@ -223,8 +239,8 @@ int main(void)
     memset(v, 0, room * sizeof *v);
     for (size_t i = 0; i < room; i++) keep[i] = i % 10 != 3;
     for (size_t i = 0; i < M; i++) target[i] = (int32_t)(i % W);
-    for (size_t i = 0; i < (size_t)STEPS * NEG; i++)
-        row[i] = (uint32_t)(i * 2654435761u % (ROWS / 4));
+    for (size_t i = 0; i < (size_t)(STEPS + 1) * INPUTS; i++)
+        row[i] = (uint32_t)(i * 2654435761u) % ROWS;
 
     const double fp = sizeof(float), nf = (double)N * F, nd = (double)N * D;
     sb_kernels_start();
@@ -248,8 +264,9 @@ int main(void)
     bytes("rows get", do_get, 2 * fp * nd);
     bytes("rows add", do_rows_add, 3 * fp * nd);
     bytes("dot", do_dot, fp * nd);
-    memset(v, 0, room * sizeof *v);
-    bytes("sgns step", do_sgns, 2.0 * fp * STEPS * NEG * WIDTH);
+    memcpy(u, w, room * sizeof *u);
+    memcpy(v, w, room * sizeof *v);
+    flops("sgns step 48x6x768", do_sgns, 6.0 * STEPS * INPUTS * OUTPUTS * D);
     memset(v, 0, room * sizeof *v);
     memset(u, 0, room * sizeof *u);
     bytes("adamw", do_adamw, 7 * fp * BIG);

@@ -113,8 +113,9 @@ void sb_axpy(float *y, float a, const float *x, size_t D); /* y += a x */
 /* Negative sampling (Mikolov et al. 2013b, eq. 4) of n inputs against m
  * outputs, each with all of them: for input i, output label[i] is the true
  * word, the others are negatives. Rows lie anywhere and are updated in place;
- * all steps are taken from the values before. An input may come twice (its
- * steps add up), an output must not. `soon`: rows the next calls will need,
+ * all steps are taken from the values before. An input may come twice: its
+ * steps add up, and with m <= SB_SGNS_TILE the outputs meet it the second time
+ * as it then is. An output must not. `soon`: rows the next calls will need,
  * fetched into cache on the way. */
 enum { SB_SGNS_INPUTS = 128, SB_SGNS_OUTPUTS = 64, SB_SGNS_TILE = 6 };
 typedef struct sb_sgns {
