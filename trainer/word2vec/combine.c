@@ -3,7 +3,6 @@
 #include "trainer/word2vec/combine.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "trainer/kernels/kernels.h"
@@ -34,8 +33,7 @@ void sb_combine_changes(sb_combine how, float *row, const float *const *change,
                         size_t n, double c, float *scratch, size_t D)
 {
     if (n > 1 && (how == SB_COMBINE_PROJECT || how == SB_COMBINE_DAMPED)) {
-        double k = getenv("CURV") ? atof(getenv("CURV")) : 1;
-        double share = how == SB_COMBINE_PROJECT ? 1 : -expm1(-c * k);
+        double share = how == SB_COMBINE_PROJECT ? 1 : -expm1(-c);
         project(scratch, change, n, share, D);
         sb_add(row, scratch, D);
         return;

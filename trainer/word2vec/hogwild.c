@@ -152,53 +152,80 @@ static int next_batch(sb_w2v_task *t, sb_w2v_batch *b)
 
 /* ---- training ------------------------------------------------------------ */
 
+/* Inputs [first, last) of b in one step. Of the next batch's rows, those at
+ * the same places are fetched, and with the last step the rest. */
+static void skip_gram_step(sb_w2v_task *t, const sb_w2v_batch *b, size_t first,
+                           size_t last, const sb_w2v_batch *soon, float lr)
+{
+    size_t from = first < soon->n ? first : soon->n;
+    size_t to = last < soon->n && last < b->n ? last : soon->n;
+    sb_sgns step = {b->context + first,
+                    b->label + first,
+                    b->out,
+                    soon->context + from,
+                    last - first,
+                    b->group.outs,
+                    to - from,
+                    sb_w2v_columns(t->tables->D)};
+    t->loss += sb_sgns_step(&step, lr, t->g, t->aside);
+}
+
 static void skip_gram(sb_w2v_task *t, const sb_w2v_batch *b,
                       const sb_w2v_batch *soon, float lr)
 {
-    for (size_t i = 0; i < b->n; i += SB_SGNS_INPUTS) {
-        size_t n = b->n - i < SB_SGNS_INPUTS ? b->n - i : SB_SGNS_INPUTS;
-        sb_sgns step = {b->context + i,
-                        b->label + i,
-                        b->out,
-                        soon->context,
-                        n,
-                        b->group.outs,
-                        i + n == b->n ? soon->n : 0,
-                        sb_w2v_columns(t->tables->D)};
-        t->loss += sb_sgns_step(&step, lr, t->g, t->aside);
+    size_t first = 0;
+    for (uint32_t r = 0; r < SB_GROUP_ROUNDS; r++) {
+        size_t end = b->cut[b->group.round[r]];
+        while (first < end) {
+            size_t left = end - first;
+            size_t n = left < SB_SGNS_INPUTS ? left : SB_SGNS_INPUTS;
+            skip_gram_step(t, b, first, first + n, soon, lr);
+            first += n;
+        }
     }
     t->pairs += b->n;
 }
 
-/* The means of the windows are the first rows of t->rows, what they were the
- * next; the rest is the kernel's. */
-static void cbow(sb_w2v_task *t, const sb_w2v_batch *b,
-                 const sb_w2v_batch *soon, float lr)
+/* Windows [first, last) of b in one step. Their means are the first rows of
+ * t->aside, what they were the next; the rest is the kernel's. */
+static void cbow_step(sb_w2v_task *t, const sb_w2v_batch *b, uint32_t first,
+                      uint32_t last, const sb_w2v_batch *soon, float lr)
 {
     size_t D = sb_w2v_columns(t->tables->D), n = 0;
     float *const *mean = t->aside, *const *was = mean + SB_GROUP_WINDOWS;
     uint8_t label[SB_GROUP_WINDOWS];
-    for (uint32_t k = 0; k < b->group.windows; k++) {
-        size_t first = b->cut[k], last = b->cut[k + 1];
-        if (first == last) continue;
+    for (uint32_t k = first; k < last; k++) {
+        size_t from = b->cut[k], to = b->cut[k + 1];
+        if (from == to) continue;
         memset(mean[n], 0, D * sizeof *mean[n]);
-        for (size_t i = first; i < last; i++)
-            sb_axpy(mean[n], 1.0f / (float)(last - first), b->context[i], D);
+        for (size_t i = from; i < to; i++)
+            sb_axpy(mean[n], 1.0f / (float)(to - from), b->context[i], D);
         memcpy(was[n], mean[n], D * sizeof *mean[n]);
         label[n++] = b->group.label[k];
     }
+    if (n == 0) return;
     sb_sgns step = {mean, label,         b->out,  soon->context,
                     n,    b->group.outs, soon->n, D};
     t->loss += sb_sgns_step(&step, lr, t->g, t->aside + 2 * SB_GROUP_WINDOWS);
+    t->pairs += n;
     n = 0;
-    for (uint32_t k = 0; k < b->group.windows; k++) {
+    for (uint32_t k = first; k < last; k++) {
         if (b->cut[k] == b->cut[k + 1]) continue;
         sb_axpy(mean[n], -1.0f, was[n], D);
         for (size_t i = b->cut[k]; i < b->cut[k + 1]; i++)
             sb_add(b->context[i], mean[n], D);
         n++;
     }
-    t->pairs += n;
+}
+
+static void cbow(sb_w2v_task *t, const sb_w2v_batch *b,
+                 const sb_w2v_batch *soon, float lr)
+{
+    uint32_t first = 0;
+    for (uint32_t r = 0; r < SB_GROUP_ROUNDS; r++) {
+        cbow_step(t, b, first, b->group.round[r], soon, lr);
+        first = b->group.round[r];
+    }
 }
 
 static float rate_now(const sb_w2v_task *t)

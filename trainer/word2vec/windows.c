@@ -111,6 +111,16 @@ static void take(sb_windows *w, sb_group *g, uint32_t j)
     g->place[g->windows++] = place;
 }
 
+/* A window for every output that has one waiting. */
+static void take_round(sb_windows *w, sb_group *g)
+{
+    for (uint32_t j = 0; j < g->outs; j++) {
+        const sb_waiting *list = &w->waiting[g->out[j]];
+        if (list->first < list->end && g->windows < SB_GROUP_WINDOWS)
+            take(w, g, j);
+    }
+}
+
 int sb_windows_next(sb_windows *w, const sb_sampler *sampler, uint32_t negative,
                     sb_fast_rng *rng, sb_group *group_out)
 {
@@ -121,11 +131,9 @@ int sb_windows_next(sb_windows *w, const sb_sampler *sampler, uint32_t negative,
     g->outs = 1;
     g->out[0] = w->word[w->leader];
     draw_negatives(g, sampler, negative, rng);
-    take(w, g, 0);
-    for (uint32_t j = 0; j < g->outs; j++) {
-        const sb_waiting *list = &w->waiting[g->out[j]];
-        while (g->windows < SB_GROUP_WINDOWS && list->first < list->end)
-            take(w, g, j);
+    for (uint32_t r = 0; r < SB_GROUP_ROUNDS; r++) {
+        take_round(w, g);
+        g->round[r] = g->windows;
     }
     return 1;
 }

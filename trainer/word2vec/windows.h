@@ -12,6 +12,12 @@
  * targets: sharing over neighbours loses quality, this does not
  * (docs/word2vec.md).
  *
+ * A group is put together in rounds: each takes one window for every word of
+ * the group that has one waiting, and is trained as a step of its own. Several
+ * windows of one word in one step would push its output row by the sum of as
+ * many steps taken from the same place: with up to 8 of them, as the paper's
+ * program has it, training diverges at learning rates that are otherwise good.
+ *
  * Which windows wait for a word is told by a list of its places in the text.
  * Windows are taken from the front of their word's list only, and the one that
  * begins a group is the first not yet taken, which stands at the front of its
@@ -29,7 +35,7 @@
 #include "dataset/shard.h"
 #include "trainer/word2vec/sampler.h"
 
-enum { SB_GROUP_WINDOWS = 8, SB_GROUP_OUTPUTS = 64 };
+enum { SB_GROUP_WINDOWS = 8, SB_GROUP_ROUNDS = 2, SB_GROUP_OUTPUTS = 64 };
 
 /* Contexts of a target: so many words before and behind it. */
 typedef struct sb_reach {
@@ -57,6 +63,7 @@ typedef struct sb_group {
     uint32_t place[SB_GROUP_WINDOWS];
     uint8_t label[SB_GROUP_WINDOWS]; /* place[k]'s word is out[label[k]] */
     uint32_t outs, windows;
+    uint32_t round[SB_GROUP_ROUNDS]; /* windows of the rounds up to this */
 } sb_group;
 
 /* Room for `tokens` tokens, < 2^32. */
@@ -74,8 +81,9 @@ void sb_windows_add(sb_windows *w, const sb_block *block,
                     sb_fast_rng *rng);
 void sb_windows_index(sb_windows *w);
 
-/* The next group: the first window that waits, `negative` < SB_GROUP_OUTPUTS
- * negatives for it, and windows that wait for one of these. A negative that is
+/* The next group: the word of the first window that waits, `negative` <
+ * SB_GROUP_OUTPUTS negatives for it, and windows that wait for one of these,
+ * that first one before all. A negative that is
  * there already is drawn again, a few times, then left out. 0: none waits. */
 int sb_windows_next(sb_windows *w, const sb_sampler *sampler, uint32_t negative,
                     sb_fast_rng *rng, sb_group *group_out);
