@@ -73,7 +73,7 @@ SB_INLINE void update(float *const *to, const sb_sgns *b, const float *g,
  * log(1 + e^-|z|), its second part as the logarithm of a few products. */
 SB_INLINE double factors(float *z, size_t n, float lr)
 {
-    enum { FLUSH = 60 * LANES }; /* products stay below 2^61 */
+    enum { FLUSH = 60 * LANES }; /* products stay below 2^62 */
     double loss = 0.0;
     for (size_t first = 0; first < n; first += FLUSH) {
         size_t last = n - first > FLUSH ? first + FLUSH : n;
@@ -88,9 +88,10 @@ SB_INLINE double factors(float *z, size_t n, float lr)
                 product[l] *= 1.0f + e;
                 z[i + l] = -lr * (x > 0.0f ? 1.0f : e) / (1.0f + e);
             }
-        for (; i < last; i++) {
+        for (size_t l = 0; i < last; i++, l++) {
             float x = z[i], e = exp_lane(x > 0.0f ? -x : x);
-            loss += (double)(x > 0.0f ? x : 0.0f) + log1p((double)e);
+            positive[l] += x > 0.0f ? x : 0.0f;
+            product[l] *= 1.0f + e;
             z[i] = -lr * (x > 0.0f ? 1.0f : e) / (1.0f + e);
         }
         double all[2] = {1.0, 1.0};

@@ -91,21 +91,30 @@ static int is_there(const sb_group *g, uint32_t id)
     return 0;
 }
 
-static void draw_negatives(sb_group *g, const sb_sampler *sampler,
-                           uint32_t negative, sb_fast_rng *rng)
+/* Lists and texts lie anywhere in megabytes: all of a group's are asked for
+ * before the first is used. */
+static void draw_negatives(const sb_windows *w, sb_group *g,
+                           const sb_sampler *sampler, uint32_t negative,
+                           sb_fast_rng *rng)
 {
     for (uint32_t k = 0; k < negative; k++) {
         uint32_t id = sb_sampler_noise(sampler, rng);
         for (int again = 0; is_there(g, id) && again < REDRAWS; again++)
             id = sb_sampler_noise(sampler, rng);
-        if (!is_there(g, id)) g->out[g->outs++] = id;
+        if (is_there(g, id)) continue;
+        g->out[g->outs++] = id;
+        __builtin_prefetch(&w->waiting[id]);
     }
+    for (uint32_t j = 0; j < g->outs; j++)
+        __builtin_prefetch(&w->order[w->waiting[g->out[j]].first]);
 }
 
 static void take(sb_windows *w, sb_group *g, uint32_t j)
 {
     uint32_t place = w->order[w->waiting[g->out[j]].first++];
     w->taken[place] = 1;
+    __builtin_prefetch(&w->reach[place]);
+    __builtin_prefetch(&w->word[place]);
     w->done++;
     g->label[g->windows] = (uint8_t)j;
     g->place[g->windows++] = place;
@@ -130,7 +139,7 @@ int sb_windows_next(sb_windows *w, const sb_sampler *sampler, uint32_t negative,
     g->windows = 0;
     g->outs = 1;
     g->out[0] = w->word[w->leader];
-    draw_negatives(g, sampler, negative, rng);
+    draw_negatives(w, g, sampler, negative, rng);
     for (uint32_t r = 0; r < SB_GROUP_ROUNDS; r++) {
         take_round(w, g);
         g->round[r] = g->windows;
