@@ -175,6 +175,7 @@ sb_status sb_w2v_crew_round(sb_w2v_crew *w, uint64_t cursor, uint64_t last,
         st = check_loss(w, &w->task[i], cursor);
         sum_out->loss += w->task[i].loss;
         sum_out->pairs += (double)w->task[i].pairs;
+        sum_out->rows += (double)w->task[i].moved;
     }
     return st;
 }

@@ -26,7 +26,7 @@ typedef struct sb_w2v_crew_options {
 
 /* What came of a round, on this rank. */
 typedef struct sb_w2v_sum {
-    double loss, pairs;
+    double loss, pairs, rows; /* hogwild.h */
     double wait_s; /* from the end of a part to the start of the next, the
                       mean over the workers */
 } sb_w2v_sum;

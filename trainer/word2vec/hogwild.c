@@ -141,6 +141,7 @@ static int next_batch(sb_w2v_task *t, sb_w2v_batch *b)
         b->n = 0;
         for (uint32_t k = 0; k < b->group.windows; k++) add_window(t, b, k);
     } while (b->n == 0);
+    t->moved += b->n + b->group.outs;
     for (uint32_t j = 0; j < b->group.outs; j++) {
         touch(w->out_touched, b->group.out[j]);
         b->out[j] = w->out + b->group.out[j] * w->stride;

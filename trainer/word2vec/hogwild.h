@@ -87,6 +87,7 @@ typedef struct sb_w2v_task {
     /* results, added to */
     double loss;    /* nats, sum over pairs */
     uint64_t pairs; /* skip-gram: (centre, context); CBOW: centres */
+    uint64_t moved; /* rows of both tables, read and written for a group */
     /* private, see sb_w2v_task_open */
     sb_windows windows;
     sb_w2v_batch *batch[2];

@@ -87,7 +87,7 @@ sb_status sb_w2v_plan_give(const sb_w2v_plan *p, uint64_t cursor, uint64_t last,
     sb_rng_key text = sb_rng_key_make(p->seed, SB_RNG_WORD2VEC);
     sb_rng_key noise = sb_rng_key_make(p->seed, SB_RNG_WORD2VEC_NOISE);
     t->loss = 0;
-    t->pairs = 0;
+    t->pairs = t->moved = 0;
     t->pieces = 0;
     t->rng = sb_fast_rng_start(noise, 0, from);
     t->rate = &p->rate;
