@@ -367,7 +367,7 @@ static void neighbours_of_a_given_checkpoint_are_known(void)
                       .total = 1,
                       .cursor = 1,
                       .config = config};
-    sb_piece p = {0, 0, V * D, x};
+    sb_piece p = {0, 0, V * D, x, 0, 0};
     must(sb_comm_rank(comm) == 0 ? sb_dir_make(dir) : SB_OK);
     sb_comm_barrier(comm);
     EXPECT(sb_state_save(comm, dir, &m, &t, 1, &p, sb_comm_rank(comm) == 0,
