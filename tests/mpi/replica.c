@@ -260,7 +260,7 @@ static void turns_are_as_simulated(const sb_replica_options *o)
     world w;
     open_world(&w, o);
     begin(&w);
-    uint32_t step = 0, turns = o->cycle < 6 ? o->cycle + 3 : 9;
+    uint32_t step = 0, turns = o->cycle < 6 ? o->cycle + 2 : 7;
     for (int again = 0; again < 2; again++) {
         for (uint32_t n = 0; n < turns; n++) {
             change_rows(&w, step++);
@@ -345,7 +345,7 @@ static void the_start_is_the_same_for_all_groups(int ranks)
 static void all_tests(int hosts, int ranks)
 {
     static const sb_replica_options shape[] = {
-        {200, 5, 0, SB_COMBINE_SUM, 10, 3}, {64, 17, 0, SB_COMBINE_SUM, 64, 1},
+        {200, 5, 0, SB_COMBINE_SUM, 20, 3}, {64, 17, 0, SB_COMBINE_SUM, 64, 1},
         {37, 3, 0, SB_COMBINE_SUM, 0, 1},   {130, 1, 0, SB_COMBINE_SUM, 500, 4},
         {100, 16, 0, SB_COMBINE_SUM, 7, 9}, {1, 2, 0, SB_COMBINE_SUM, 1, 2},
     };
