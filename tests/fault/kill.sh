@@ -9,7 +9,7 @@ shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
 own_folder
 seed=${SB_SEED:-$(date +%S%N)}
-RANDOM=$seed
+RANDOM=$((10#$seed)) # not octal
 echo "SB_SEED=$seed"
 
 # 4 MB in 8 files. Each is a source, so it is a unit of its own.
@@ -26,7 +26,8 @@ done
     for i in {1..8}; do sources+=(--source "text:$tmp/text$i.txt"); done
     vocab=("${sources[@]}" --vocab-size 2000)
     ingest=("${sources[@]}" --held-out 0.01 --block-tokens 4096)
-    word2vec=(--dim 64 --epochs 2 --checkpoint-minutes 0.001)
+    word2vec=(--dim 16 --epochs 36 --subsample 1e-5 --ranks-per-replica 1
+        --checkpoint-minutes 0.001)
     mlm=(--init none --dim 32 --layers 1 --heads 2 --ffn 64 --positions 64
         --max-length 48 --batch 8 --slots 4 --vocab-block 300 --steps 400
         --checkpoint-every 10 --eval-every 100 --eval-samples 50)

@@ -194,8 +194,9 @@ static void a_removal_that_fails_is_no_failure_to_save(void)
 static void pieces_that_do_not_fit_are_refused_by_all(void)
 {
     sb_ckpt_meta m = {"mlm", 8, 9, 7, 42, 5, "", NULL};
-    sb_piece p[3] = {
-        {0, 0, ROWS * WIDE, rows}, {1, 0, IDS, ids}, {2, 0, 4, bias}};
+    sb_piece p[3] = {{0, 0, ROWS * WIDE, rows, 0, 0},
+                     {1, 0, IDS, ids, 0, 0},
+                     {2, 0, 4, bias, 0, 0}};
     size_t n = rank == size - 1 ? 3 : 0; /* one element of bias is missing */
     ALL(sb_state_save(comm, dir, &m, table, TENSORS, p, n, 1), SB_EBUG);
     p[2].n = 6;

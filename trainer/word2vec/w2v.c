@@ -303,7 +303,7 @@ static sb_status check_rising(run *r)
     r->rising = mean > 1.25 * r->best ? r->rising + 1 : 0;
     if (r->rising < RISING) return SB_OK;
     sb_fail(SB_ENAN, __FILE__, __LINE__,
-            "the loss rises: %.3f nats per pair, it was %.3f", mean, r->best);
+            "the loss rises: %.4g nats per pair, it was %.4g", mean, r->best);
     return sb_hint(
         "lower --alpha%s, and begin anew or go on from the last checkpoint in "
         "'%.150s'",
