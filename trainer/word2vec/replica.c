@@ -192,6 +192,11 @@ int sb_replica_ranks(const sb_replica *r)
     return r->ranks;
 }
 
+sb_comm *sb_replica_comm(const sb_replica *r)
+{
+    return r->node;
+}
+
 void sb_replica_share(const sb_replica *r, uint32_t *first, uint32_t *last)
 {
     *first = (uint32_t)sb_share(r->o.V, r->rank, r->ranks);

@@ -5,6 +5,7 @@
  *     train    in parts, with turns of the replicas between (crew.h)
  *     vote     one small sum: loss, pairs, failure, stop, save
  *     settle   now and then, if there are several replicas: they become equal
+ *     judge    as often as asked for (watch.h)
  *     save     if the vote says so and all replicas are equal
  *
  * Invariants: the cursor says which blocks are done, how many words, which
@@ -53,6 +54,7 @@ typedef struct run {
     float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_w2v_saved saved;
     sb_metrics *metrics;
+    sb_watch *watch; /* NULL: nobody asked */
     sb_progress progress;
     uint64_t cursor;      /* blocks done */
     uint64_t words;       /* words of the blocks done */
@@ -138,7 +140,8 @@ static sb_status prepare(run *r, const sb_vocab *vocab)
     SB_TRY(sb_w2v_plan_open(&r->plan, r->corpus, o->seed, o->epochs, workers));
     r->plan.rate.alpha = o->alpha;
     r->plan.rate.min_alpha = o->min_alpha;
-    return SB_OK;
+    return sb_watch_open(&o->watch, vocab, sb_corpus_counts(r->corpus),
+                         &r->watch);
 }
 
 static sb_w2v_crew_options crew_options(const sb_w2v_options *o, uint32_t V)
@@ -234,6 +237,7 @@ static sb_status close_state(run *r)
     sb_w2v_plan_close(&r->plan);
     sb_free(r->updates);
     sb_sampler_close(&r->sampler);
+    sb_watch_close(r->watch);
     return sb_metrics_close(r->metrics);
 }
 
@@ -385,6 +389,21 @@ static sb_status save_state(run *r)
     return SB_OK;
 }
 
+/* Its time counts as nobody's: rates are those of training. */
+static sb_status judge(run *r)
+{
+    double start = sb_now(), total = (double)r->plan.rate.total;
+    SB_TRY(sb_watch_run(r->watch, r->c, sb_w2v_crew_replica(r->crew),
+                        sb_w2v_crew_pool(r->crew), r->metrics, r->cursor,
+                        (double)r->words / total));
+    double took = sb_now() - start;
+    r->start += took;
+    r->line.since += took;
+    r->shown.since += took;
+    sb_w2v_crew_rested(r->crew);
+    return SB_OK;
+}
+
 static sb_status stopped(const run *r)
 {
     sb_fail(SB_ESTOP, __FILE__, __LINE__,
@@ -404,12 +423,15 @@ static sb_status loop(run *r)
     sb_progress_begin(&r->progress, "word2vec",
                       (double)r->words / (double)r->plan.rate.total);
     while (r->cursor < r->plan.total) {
+        uint64_t before = r->words;
         SB_TRY(one_round(r, &stop, &save));
         SB_TRY(check_rising(r));
         int end = r->cursor == r->plan.total;
         report(r, r->rounds == 1 || end || stop);
         int equal = !several || end || r->rounds % SETTLE_ROUNDS == 0;
         if (equal) sb_w2v_crew_settle(r->crew);
+        if (sb_watch_due(r->watch, before, r->words, r->plan.rate.total))
+            SB_TRY(judge(r));
         if (!equal || !(end || stop || save)) continue;
         SB_TRY(save_state(r));
         if (stop && !end) return stopped(r);
