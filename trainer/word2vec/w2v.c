@@ -135,13 +135,14 @@ static sb_status prepare(run *r, const sb_vocab *vocab)
                 o->negative, r->sampler.usable);
         return sb_hint("lower --negative, or train on more text");
     }
+    SB_TRY(sb_watch_open(&o->watch, vocab, sb_corpus_counts(r->corpus),
+                         &r->watch));
     if (sb_comm_rank(r->c) == 0) SB_TRY(sb_dir_make(o->dir));
     uint32_t workers = (uint32_t)sb_comm_size(r->c) * (uint32_t)o->threads;
     SB_TRY(sb_w2v_plan_open(&r->plan, r->corpus, o->seed, o->epochs, workers));
     r->plan.rate.alpha = o->alpha;
     r->plan.rate.min_alpha = o->min_alpha;
-    return sb_watch_open(&o->watch, vocab, sb_corpus_counts(r->corpus),
-                         &r->watch);
+    return SB_OK;
 }
 
 static sb_w2v_crew_options crew_options(const sb_w2v_options *o, uint32_t V)
