@@ -62,7 +62,7 @@ typedef struct run {
     uint64_t rounds;      /* since then */
     double start, saved_at;
     double loss_first, loss_last; /* per pair, of the first, latest line */
-    double sent;                  /* bytes of all ranks so far */
+    double pairs, sent;           /* of all ranks so far; bytes */
     tally line, shown, window;
     double best; /* mean loss of a window */
     int rising;  /* windows in a row far above it */
@@ -285,6 +285,7 @@ static sb_status one_round(run *r, int *stop, int *save)
     r->rounds++;
     r->line.loss += vote[VOTE_LOSS];
     r->line.pairs += vote[VOTE_PAIRS];
+    r->pairs += vote[VOTE_PAIRS];
     r->line.wait_s += vote[VOTE_WAIT];
     r->line.sent += vote[VOTE_SENT] - r->sent;
     r->line.words += words;
@@ -374,6 +375,14 @@ static void say_end(run *r)
 {
     double s = sb_now() - r->start;
     double rate = s > 0 ? (double)(r->words - r->words_start) / s : 0;
+    if (r->pairs <= 0) {
+        sb_progress_end(&r->progress, "nothing was trained");
+        sb_log(SB_LOG_WARN,
+               "word2vec: nothing was trained: no sentence has two words that "
+               "are no special tokens%s",
+               r->o->sample > 0 ? " and are kept by --subsample" : "");
+        return;
+    }
     sb_progress_end(&r->progress,
                     "%.0f words/s (%.0f per worker)  loss %.4f at first, %.4f "
                     "at last",
