@@ -29,7 +29,7 @@ train() { # RUN NP OPTION...
 }
 hash_of() { "$shardbert" inspect "$1/word2vec" --hash; }
 same() { [ "$(hash_of "$1")" = "$(hash_of "$2")" ] || fail "$1 and $2 have other bits"; }
-files=(--analogies questions --similarity pairs.tsv,other/pairs.tsv)
+files=(--analogies questions --similarity "pairs.tsv,other/pairs.tsv")
 
 # ---- the same bits ---------------------------------------------------------------
 train one 1

@@ -138,7 +138,7 @@ disturb() {
     mkdir run
     [ "$name" = vocab ] || cp -r whole/vocab run/
     [ "$name" = vocab ] || [ "$name" = ingest ] || cp -r whole/corpus run/
-    for glob in "${@:3}"; do kill_one run $np "$name" "$glob"; done
+    for glob in "${@:3}"; do kill_one run "$np" "$name" "$glob"; done
     [ $kills -gt 0 ] || fail "$name: nothing was killed"
     phase run "$again" "$name"
     same run "$name"
@@ -184,6 +184,7 @@ stopped word2vec
 stopped mlm
 
 # Ranks that share tables: other bits each time, but they end and go on alike.
+# shellcheck disable=SC2034
 word2vec=(--dim 8 --window 1 --negative 1 --epochs 40 --subsample 1e-5 --checkpoint-minutes 0.001)
 rm -rf run/word2vec
 kills=0 longest=200
