@@ -13,6 +13,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "launch/common.h"
+#include "launch/test_files.h"
 #include "trainer/names.h"
 #include "trainer/word2vec/evaluation.h"
 
@@ -24,9 +25,7 @@ typedef struct job {
     const float *table;
     size_t V, D;
     sb_candidates words;
-    char *names; /* of the similarity files, cut at the commas */
-    const char **similarity;
-    size_t similarities, similarity_cap;
+    sb_test_files files;
 } job;
 
 /* ---- vectors ------------------------------------------------------------- */
@@ -96,33 +95,10 @@ static sb_status read_table(job *j)
 
 /* ---- files --------------------------------------------------------------- */
 
-static sb_status add_file(job *j, const char *path)
-{
-    SB_TRY(sb_grow(&j->similarity, &j->similarity_cap, j->similarities + 1,
-                   sizeof *j->similarity, "files"));
-    j->similarity[j->similarities++] = path;
-    return SB_OK;
-}
-
-/* Options given again, and names between commas. */
 static sb_status list_files(job *j)
 {
-    const char *const *item;
-    size_t n = sb_config_list(j->app->config, "similarity", &item), bytes = 1;
-    for (size_t i = 0; i < n; i++) bytes += strlen(item[i]) + 1;
-    SB_TRY(sb_alloc(bytes, 1, "files", &j->names));
-    char *to = j->names;
-    for (size_t i = 0; i < n; i++) {
-        char *rest = NULL;
-        size_t k = strlen(item[i]) + 1;
-        memcpy(to, item[i], k);
-        for (char *p = strtok_r(to, ",", &rest); p;
-             p = strtok_r(NULL, ",", &rest))
-            SB_TRY(add_file(j, p));
-        to += k;
-    }
-    if (j->similarities || sb_config_text(j->app->config, "analogies"))
-        return SB_OK;
+    SB_TRY(sb_test_files_open(j->app->config, &j->files));
+    if (j->files.list.similarities || j->files.list.analogies) return SB_OK;
     sb_fail(SB_EINVAL, __FILE__, __LINE__,
             "no file to judge by: neither --analogies nor --similarity");
     return sb_hint("--analogies questions-words.txt --similarity "
@@ -161,7 +137,7 @@ static void show(const job *j, const sb_evaluation_result *r)
         show_section(r->section[i].name, &r->section[i]);
     if (r->sections) show_section("analogies", &r->total);
     for (size_t i = 0; i < r->similarities; i++)
-        show_similarity(j->similarity[i], &r->similarity[i]);
+        show_similarity(j->files.similarity[i], &r->similarity[i]);
 }
 
 /* ---- all of it ----------------------------------------------------------- */
@@ -171,7 +147,8 @@ static sb_status judge(job *j, sb_evaluation *e, sb_pool *pool)
     sb_evaluation_result r;
     sb_log(SB_LOG_INFO, "%zu of %zu vectors of %zu values are looked at",
            j->words.n, j->V, j->D);
-    SB_TRY(sb_evaluation_run(e, j->app->comm, pool, j->table, j->V, j->D, &r));
+    SB_TRY(sb_evaluation_run(e, j->app->comm, pool, j->table, j->V, j->D, j->D,
+                             &r));
     if (sb_comm_rank(j->app->comm) == 0) show(j, &r);
     return SB_OK;
 }
@@ -185,9 +162,7 @@ sb_status sb_cmd_eval(sb_app *a)
     sb_status st;
     SB_GOTO(st, sb_agree(a->comm, list_files(&j)), out);
     SB_GOTO(st, read_table(&j), out);
-    sb_evaluation_files files = {sb_config_text(a->config, "analogies"),
-                                 j.similarity, j.similarities};
-    st = sb_evaluation_open(&files, &j.words, &e);
+    st = sb_evaluation_open(&j.files.list, &j.words, &e);
     if (st == SB_OK)
         st = sb_pool_open((int)sb_config_int(a->config, "threads"), &pool);
     SB_GOTO(st, sb_agree(a->comm, st), out);
@@ -198,7 +173,6 @@ out:
     sb_candidates_free(&j.words);
     sb_vectors_free(&j.file);
     sb_free(j.read);
-    sb_free(j.names);
-    free(j.similarity);
+    sb_test_files_close(&j.files);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "comm/base/mem.h"
 #include "dataset/corpus.h"
 #include "launch/common.h"
+#include "launch/test_files.h"
 #include "trainer/word2vec/w2v.h"
 
 static sb_combine combine(const char *name)
@@ -19,7 +20,7 @@ static sb_combine combine(const char *name)
 }
 
 static sb_w2v_options options(const sb_app *a, const char *dir,
-                              const char *used)
+                              const char *used, const sb_test_files *files)
 {
     const sb_config *c = a->config;
     return (sb_w2v_options){
@@ -41,6 +42,7 @@ static sb_w2v_options options(const sb_app *a, const char *dir,
         .sync_words = (uint64_t)sb_config_int(c, "sync-words"),
         .sync_hot = (uint32_t)sb_config_int(c, "sync-hot"),
         .sync_cycle = (uint32_t)sb_config_int(c, "sync-cycle"),
+        .watch = {files->list, (uint32_t)sb_config_int(c, "evaluations")},
         .checkpoint_minutes = sb_config_real(c, "checkpoint-minutes"),
         .keep = (unsigned)sb_config_int(c, "keep")};
 }
@@ -50,15 +52,18 @@ sb_status sb_cmd_word2vec(sb_app *a)
     char *used = NULL, *dir = NULL;
     sb_vocab *vocab = NULL;
     sb_corpus *corpus = NULL;
+    sb_test_files files = {0};
     sb_status st;
+    SB_GOTO(st, sb_agree(a->comm, sb_test_files_open(a->config, &files)), out);
     SB_GOTO(st, sb_app_vocab(a, &vocab), out);
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &corpus), out);
     SB_GOTO(st, sb_app_begin(a, "word2vec", &used), out);
     SB_GOTO(st, sb_agree(a->comm, sb_app_path(a, NULL, "word2vec", &dir)), out);
     sb_app_compare_options(a, dir);
-    sb_w2v_options o = options(a, dir, used);
+    sb_w2v_options o = options(a, dir, used, &files);
     st = sb_w2v_train(a->comm, corpus, vocab, &o);
 out:
+    sb_test_files_close(&files);
     sb_corpus_close(corpus);
     sb_vocab_close(vocab);
     sb_free(used);

@@ -3,7 +3,9 @@
 # Run a subcommand of shardbert under mpirun.
 # usage: launch/mpirun.sh SUBCOMMAND [--option VALUE]...
 #
-#   SB_RANKS      ranks (default: one per core of this node)
+#   SB_RANKS      ranks (default: one per core of this node; for word2vec one
+#                 per node, with a thread per core of this one, whatever the
+#                 recipe says of threads; --threads is stronger)
 #   SB_HOSTFILE   hosts of a run on several nodes; SB_RANKS is then the total
 #   SB_MPI_FLAGS  more flags for mpirun
 #   SHARDBERT     the program (default: the release build)
@@ -25,6 +27,18 @@ if [ -n "${SB_HOSTFILE:-}" ]; then
     flags="$flags --hostfile $SB_HOSTFILE"
 elif [ "$ranks" -gt "$(nproc)" ]; then
     flags="$flags --oversubscribe --mca mpi_yield_when_idle 1"
+fi
+
+# word2vec's threads share its tables, and the tables get huge pages only if
+# they are one rank's.
+if [ "${1:-}" = word2vec ] && [ -z "${SB_RANKS:-}" ]; then
+    ranks=1
+    if [ -n "${SB_HOSTFILE:-}" ]; then
+        ranks=$(sed 's/#.*//' "$SB_HOSTFILE" | awk 'NF { print $1 }' | sort -u | wc -l)
+        flags="$flags --map-by ppr:1:node"
+    fi
+    shift
+    set -- word2vec --threads "$(nproc)" "$@" # what follows is stronger
 fi
 # shellcheck disable=SC2086
 exec mpirun $flags ${SB_MPI_FLAGS:-} -n "$ranks" "$shardbert" "$@"

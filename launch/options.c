@@ -106,6 +106,9 @@ const sb_option sb_options[] = {
         "exchanges until every other row took part"),
     CHOICE("combine", W2V, "damped", "sum|average|weighted|project|damped",
            "how several copies' changes of a row become one"),
+    INT("evaluations", W2V, "0", 0, 1e6,
+        "times in a run that the 30000 most frequent pieces are judged by "
+        "--analogies and --similarity, the last at the end"),
     REAL("checkpoint-minutes", W2V, "15", 0, 1e6, "time between checkpoints"),
 
     INT("layers", MLM, "6", 1, 1000, "transformer layers"),
@@ -159,9 +162,9 @@ const sb_option sb_options[] = {
          "write the text a corpus trains on: a sentence a line, pieces between "
          "blanks; sources' weights play no part"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
-    TEXT("analogies", EVAL, NULL, "FILE",
+    TEXT("analogies", W2V | EVAL, NULL, "FILE",
          "questions to answer: ': section' lines, four words a line"),
-    LIST("similarity", EVAL, "FILE[,FILE]",
+    LIST("similarity", W2V | EVAL, "FILE[,FILE]",
          "pairs of words and scores to compare with, may be given again"),
     TEXT("vectors", EVAL, NULL, "FILE",
          "word2vec's format, text or binary (default: the run's word2vec)"),

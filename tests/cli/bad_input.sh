@@ -70,6 +70,17 @@ options() {
     on1 expect 2 'negative = 64 is out of range' word2vec --negative 64
     on1and3 expect 2 'alpha 0: the learning rate must be above 0' word2vec --run run $own --alpha 0
     on1 expect 2 'min-alpha 0.0001 must lie between' word2vec --run run $own --alpha 0.00001
+    on1 expect 2 'alpha = -0.1 is out of range' word2vec --alpha=-0.1
+    on1 expect 2 'sync-words = 0 is out of range' word2vec --sync-words 0
+    on1 expect 2 'sync-cycle = 0 is out of range' word2vec --sync-cycle 0
+    on1 expect 2 'ranks-per-replica = -1 is out of range' word2vec --ranks-per-replica=-1
+    on1 expect 2 'one of sum|average|weighted|project|damped expected' word2vec --combine nonsense
+    # Odd, and fine.
+    for odd in '--sync-words 1' '--sync-words 9007199254740992' '--sync-cycle 1000000' \
+        '--sync-hot 0' '--sync-hot 1000000000' '--ranks-per-replica 1000000'; do
+        rm -rf run
+        expect 0 'word2vec *done' mpi 3 "$shardbert" word2vec --run run $own --dim 8 --epochs 1 --ranks-per-replica 1 $odd
+    done
     expect 2 'the ranks were started with different options' mpi 1 "$shardbert" inspect --run base : -n 1 "$shardbert" inspect --run other
     rm -rf run
     on1and3 expect 2 'dim = 32 is not divisible by heads = 3' mlm --run run $own $small --heads 3
@@ -185,6 +196,19 @@ corpora() {
     seq 100 >numbers.txt
     "$shardbert" ingest --run run --vocab base/vocab/vocab.txt --source text:numbers.txt --held-out 0 --log error
     on1and3 hint 2 'larger --held-out share' mlm --run run --vocab base/vocab/vocab.txt $small
+    # Single letters, each a sentence; and words that the vocabulary lacks.
+    local few="word2vec --run run --vocab base/vocab/vocab.txt"
+    rm -rf run
+    printf '%s\n' {a..z} {a..z} {a..z} >letters.txt
+    "$shardbert" ingest --run run --vocab base/vocab/vocab.txt --source text:letters.txt --held-out 0 --log error
+    on1 expect 0 'nothing was trained: no sentence has two words' $few
+    on1 expect 0 'word2vec: 26 of 600 pieces take part; 574 never occur' $few --epochs 5
+    rm -rf run
+    printf '\321\211 \321\206\n%.0s' {1..50} >unknown.txt
+    "$shardbert" ingest --run run --vocab base/vocab/vocab.txt --source text:unknown.txt --held-out 0 --log error
+    on1and3 expect 2 'the corpus holds nothing but special tokens' $few
+    rm -rf run
+    "$shardbert" ingest --run run --vocab base/vocab/vocab.txt --source text:numbers.txt --held-out 0 --log error
     on1 expect 2 'negatives asked for, but only' word2vec --run run --vocab base/vocab/vocab.txt --negative 63 --log error
     on1 hint 3 'shardbert ingest' mlm --run run --vocab base/vocab/vocab.txt --corpus none $small
 }
@@ -194,6 +218,13 @@ damaged_corpora() {
     rm -rf run/word2vec run/mlm
     flip run/corpus/train-00000.mdb 50000
     on1and3 expect 3 'train-00000.mdb.* is damaged (checksum)' word2vec --run run --dim 32 --log error
+    # With turns of replicas still to be taken, and threads.
+    local how
+    for how in '--ranks-per-replica 1 --sync-words 500' '--ranks-per-replica 2 --threads 2'; do
+        expect 3 '^shardbert: error: rank . .*train-00000.mdb.* is damaged (checksum)' \
+            mpi 3 "$shardbert" word2vec --run run --dim 32 --log error $how
+    done
+    [ -z "$(find run/word2vec -name 'ckpt*')" ] || fail "a state was saved"
     on1and3 hint 3 'shardbert ingest' mlm --run run --init none $small --steps 60
     fresh
     truncate -s 40000 run/corpus/train-00000.mdb

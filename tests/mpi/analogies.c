@@ -94,7 +94,7 @@ static void run(size_t restrict_to, int threads, uint64_t *right,
     OK(sb_evaluation_open(&(sb_evaluation_files){.analogies = path}, &words,
                           &e));
     for (int twice = 0; twice < 2; twice++) {
-        OK(sb_evaluation_run(e, comm, pool, v.table, v.n, D, &r));
+        OK(sb_evaluation_run(e, comm, pool, v.table, v.n, D, D, &r));
         CHECK(r.sections == 4 && r.similarities == 0);
         CHECK(strcmp(r.section[0].name, "pairs") == 0);
         CHECK(strcmp(r.section[2].name, "empty") == 0);
@@ -109,7 +109,7 @@ static void run(size_t restrict_to, int threads, uint64_t *right,
         CHECK(r.total.right == right[0] + right[1]);
         CHECK(r.total.covered == covered[0] + covered[1]);
     }
-    CHECK(sb_evaluation_run(e, comm, pool, v.table, v.n - 1, D, &r) ==
+    CHECK(sb_evaluation_run(e, comm, pool, v.table, v.n - 1, D, D, &r) ==
           SB_EINVAL);
     sb_evaluation_close(e);
     sb_candidates_free(&words);

@@ -129,7 +129,7 @@ static void expect_pairs(const char *text, uint64_t asked, uint64_t covered,
     assert_int_equal(open_pairs(text, &s), SB_OK);
     assert_int_equal(s.asked, asked);
     assert_int_equal(s.covered, covered);
-    assert_int_equal(sb_similarity_run(&s, &words, vectors.table, 2), SB_OK);
+    assert_int_equal(sb_similarity_run(&s, &words, vectors.table, 2, 2), SB_OK);
     if (isnan(r))
         assert_true(isnan(s.rho));
     else

@@ -136,8 +136,8 @@ const sb_section *sb_analogies_sections(const sb_analogies *q, size_t *n_out)
 
 typedef struct search {
     const sb_analogies *q;
-    const float *table; /* [V, D] */
-    size_t D;
+    const float *table; /* [V] rows of D, stride apart */
+    size_t D, stride;
     size_t asked, rows; /* of a block */
     size_t first;       /* block of this rank */
     float *scale;       /* [candidates] 1 / length, 0: no answer */
@@ -157,6 +157,11 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static const float *row_of(const search *s, size_t candidate)
+{
+    return s->table + (size_t)s->q->words->row[candidate] * s->stride;
+}
+
 static sb_status measure(void *context, size_t task, int worker)
 {
     search *s = context;
@@ -164,7 +169,7 @@ static sb_status measure(void *context, size_t task, int worker)
     size_t last = least((task + 1) * LENGTHS, c->n);
     (void)worker;
     for (size_t i = task * LENGTHS; i < last; i++) {
-        const float *row = s->table + (size_t)c->row[i] * s->D;
+        const float *row = row_of(s, i);
         double length = sqrt(sb_sum_squares(row, s->D));
         float scale = length > 0 ? (float)(1 / length) : 0;
         s->scale[i] = isfinite(scale) ? scale : 0;
@@ -180,8 +185,7 @@ static void make_query(const search *s, const question *q, float *x)
     memset(x, 0, s->D * sizeof *x);
     for (int i = 0; i < 3; i++) {
         uint32_t k = c->best[q->word[i]];
-        sb_axpy(x, sign[i] * s->scale[k], s->table + (size_t)c->row[k] * s->D,
-                s->D);
+        sb_axpy(x, sign[i] * s->scale[k], row_of(s, k), s->D);
     }
 }
 
@@ -224,7 +228,8 @@ static sb_status answer_block(void *context, size_t task, int worker)
     for (size_t at = 0; at < c->n; at += s->rows) {
         size_t m = least(s->rows, c->n - at);
         if (sb_stop_asked()) SB_FAIL(SB_ESTOP, "asked to stop");
-        sb_rows_get(panel, s->table, c->row + at, m, s->D);
+        for (size_t i = 0; i < m; i++)
+            memcpy(panel + i * s->D, row_of(s, at + i), s->D * sizeof *panel);
         sb_linear_forward(score, query, panel, NULL, n, s->D, m);
         for (size_t i = 0; i < n; i++)
             offer(s, &q[i], score + i * m, at, m, &best[i],
@@ -262,9 +267,9 @@ static void count(const search *s, uint64_t *right, size_t last)
 }
 
 sb_status sb_analogies_run(sb_analogies *q, sb_comm *c, sb_pool *pool,
-                           const float *table, size_t D)
+                           const float *table, size_t D, size_t stride)
 {
-    search s = {.q = q, .table = table, .D = D};
+    search s = {.q = q, .table = table, .D = D, .stride = stride};
     uint64_t *right = NULL;
     s.asked = block_of(ASKED, D);
     s.rows = block_of(ROWS, D);

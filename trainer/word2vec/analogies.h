@@ -30,14 +30,14 @@ void sb_analogies_close(sb_analogies *q); /* NULL is fine */
 /* Answer each question a : b = c : ? with the candidate nearest by cosine to
  * b - a + c, each row divided by its length (3CosAdd, Levy & Goldberg 2014);
  * a, b and c are no answers, and of equally near ones the more frequent is it.
- * Rows without a finite length are no answers either. table [V, D] is the same
- * on all ranks, V as in the candidates; ranks and threads share the questions,
- * and the result is the same whatever their number. Never more than a block
- * of questions times a block of rows is in memory. SB_ESTOP after a signal.
- * Collective. */
+ * Rows without a finite length are no answers either. table: rows of D floats,
+ * `stride` apart, V of them as in the candidates; the same on all ranks. Ranks
+ * and threads share the questions, and the result is the same whatever their
+ * number. Never more than a block of questions times a block of rows is in
+ * memory. SB_ESTOP after a signal. Collective. */
 SB_MUST_USE sb_status sb_analogies_run(sb_analogies *q, sb_comm *c,
                                        sb_pool *pool, const float *table,
-                                       size_t D);
+                                       size_t D, size_t stride);
 
 /* Borrowed; `right` is that of the last run. */
 const sb_section *sb_analogies_sections(const sb_analogies *q, size_t *n_out);

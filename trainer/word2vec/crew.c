@@ -107,6 +107,11 @@ sb_replica *sb_w2v_crew_replica(const sb_w2v_crew *w)
     return w->replica;
 }
 
+sb_pool *sb_w2v_crew_pool(const sb_w2v_crew *w)
+{
+    return w->pool;
+}
+
 /* ---- a round ------------------------------------------------------------- */
 
 static sb_status train_task(void *context, size_t i, int worker)

@@ -42,6 +42,7 @@ SB_MUST_USE sb_status sb_w2v_crew_open(sb_comm *c, const sb_w2v_plan *plan,
                                        sb_w2v_crew **crew_out);
 void sb_w2v_crew_close(sb_w2v_crew *w); /* Collective; NULL is fine */
 sb_replica *sb_w2v_crew_replica(const sb_w2v_crew *w);
+sb_pool *sb_w2v_crew_pool(const sb_w2v_crew *w); /* idle between rounds */
 
 /* Train positions [cursor, last). words: those of all before. Collective; the
  * status is this rank's: SB_EFORMAT and the like of a damaged block, SB_ENAN of
@@ -51,7 +52,8 @@ SB_MUST_USE sb_status sb_w2v_crew_round(sb_w2v_crew *w, uint64_t cursor,
                                         sb_w2v_sum *sum_out);
 /* Make all replicas equal. Collective. */
 void sb_w2v_crew_settle(sb_w2v_crew *w);
-/* What follows is no waiting for each other (a checkpoint was written). */
+/* What follows is no waiting for each other (a checkpoint was written, or the
+ * table judged). */
 void sb_w2v_crew_rested(sb_w2v_crew *w);
 
 #endif

@@ -51,26 +51,27 @@ void sb_evaluation_close(sb_evaluation *e)
 }
 
 static sb_status run_similarity(sb_evaluation *e, const float *table, size_t V,
-                                size_t D)
+                                size_t D, size_t stride)
 {
     SB_REQUIRE(V == e->words->V && D > 0, SB_EINVAL,
                "a table of %zu x %zu is judged by words for %zu rows", V, D,
                e->words->V);
     for (size_t i = 0; i < e->similarities; i++)
-        SB_TRY(sb_similarity_run(&e->similarity[i], e->words, table, D));
+        SB_TRY(
+            sb_similarity_run(&e->similarity[i], e->words, table, D, stride));
     return SB_OK;
 }
 
 sb_status sb_evaluation_run(sb_evaluation *e, sb_comm *c, sb_pool *pool,
                             const float *table, size_t V, size_t D,
-                            sb_evaluation_result *result_out)
+                            size_t stride, sb_evaluation_result *result_out)
 {
     sb_evaluation_result r = {.similarity = e->similarity,
                               .similarities = e->similarities,
                               .total = {.name = "total"}};
-    SB_TRY(sb_agree(c, run_similarity(e, table, V, D)));
+    SB_TRY(sb_agree(c, run_similarity(e, table, V, D, stride)));
     if (e->analogies) {
-        SB_TRY(sb_analogies_run(e->analogies, c, pool, table, D));
+        SB_TRY(sb_analogies_run(e->analogies, c, pool, table, D, stride));
         r.section = sb_analogies_sections(e->analogies, &r.sections);
     }
     for (size_t i = 0; i < r.sections; i++) {

@@ -4,7 +4,8 @@
  *
  *   sb_candidates_of_vocab(vocab, counts, 0, &words);
  *   sb_evaluation_open(&(sb_evaluation_files){...}, &words, &e);
- *   every now and then:  sb_evaluation_run(e, comm, pool, table, V, D, &r);
+ *   every now and then:
+ *   sb_evaluation_run(e, comm, pool, table, V, D, stride, &r);
  */
 #ifndef SB_TRAINER_EVALUATION_H
 #define SB_TRAINER_EVALUATION_H
@@ -36,12 +37,12 @@ SB_MUST_USE sb_status sb_evaluation_open(const sb_evaluation_files *files,
                                          sb_evaluation **e_out);
 void sb_evaluation_close(sb_evaluation *e); /* NULL is fine */
 
-/* Judge table [V, D], the same on all ranks. The result is the same on all
- * ranks and for any number of ranks and threads. SB_EINVAL: V is not that of
+/* Judge a table, the same on all ranks: V rows of D floats, `stride` apart. The
+ * result is the same on all ranks and for any number of ranks and threads. SB_EINVAL: V is not that of
  * the candidates; SB_ESTOP after a signal. Collective. */
 SB_MUST_USE sb_status sb_evaluation_run(sb_evaluation *e, sb_comm *c,
                                         sb_pool *pool, const float *table,
-                                        size_t V, size_t D,
+                                        size_t V, size_t D, size_t stride,
                                         sb_evaluation_result *result_out);
 
 #endif

@@ -8,14 +8,24 @@
 /* Tokens of a stretch: what windows are combined over. */
 enum { STRETCH_TOKENS = 1 << 19 };
 
-/* Enough text for context combining, but something for every worker. */
+static uint32_t longest_block(const sb_w2v_plan *p)
+{
+    uint32_t longest = 1;
+    for (uint64_t i = 0; i < sb_corpus_blocks(p->corpus); i++)
+        if (p->tokens[i] > longest) longest = p->tokens[i];
+    return longest;
+}
+
+/* Enough text for context combining, but something for every worker, and no
+ * more than four times that text if all blocks were as long as the longest. */
 static uint64_t choose_stretch(const sb_w2v_plan *p)
 {
     uint64_t epoch = sb_mix_sum(p->mix, p->order, 1, p->tokens);
     uint64_t mean = epoch / p->blocks + 1;
     uint64_t want = (STRETCH_TOKENS + mean / 2) / mean;
-    uint64_t most = p->blocks / p->workers;
+    uint64_t most = 4 * (uint64_t)STRETCH_TOKENS / longest_block(p);
     if (want > most) want = most;
+    if (want > p->blocks / p->workers) want = p->blocks / p->workers;
     return want > 0 ? want : 1;
 }
 
@@ -72,10 +82,7 @@ uint64_t sb_w2v_plan_before(const sb_w2v_plan *p, uint64_t g)
 
 size_t sb_w2v_plan_most(const sb_w2v_plan *p)
 {
-    uint32_t longest = 0;
-    for (uint64_t i = 0; i < sb_corpus_blocks(p->corpus); i++)
-        if (p->tokens[i] > longest) longest = p->tokens[i];
-    return longest * p->stretch;
+    return longest_block(p) * p->stretch;
 }
 
 sb_status sb_w2v_plan_give(const sb_w2v_plan *p, uint64_t cursor, uint64_t last,

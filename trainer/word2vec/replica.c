@@ -192,6 +192,11 @@ int sb_replica_ranks(const sb_replica *r)
     return r->ranks;
 }
 
+sb_comm *sb_replica_comm(const sb_replica *r)
+{
+    return r->node;
+}
+
 void sb_replica_share(const sb_replica *r, uint32_t *first, uint32_t *last)
 {
     *first = (uint32_t)sb_share(r->o.V, r->rank, r->ranks);
@@ -347,11 +352,16 @@ static void set_aside(sb_replica *r, int t, size_t first, size_t last)
     }
 }
 
+/* The first word of share k. */
+static size_t share_start(const sb_replica *r, uint64_t k)
+{
+    return (size_t)(r->words * k / r->o.cycle);
+}
+
 /* The share `k` of all rows and, if `hot`, the hot ones. */
 static void choose_due(sb_replica *r, uint64_t k, int hot)
 {
-    size_t first = (size_t)(r->words * k / r->o.cycle);
-    size_t last = (size_t)(r->words * (k + 1) / r->o.cycle);
+    size_t first = share_start(r, k), last = share_start(r, k + 1);
     for (int t = 0; t < 2; t++) {
         memset(r->due[t], 0, r->words * sizeof *r->due[t]);
         if (hot) memcpy(r->due[t], r->hot[t], r->words * sizeof *r->due[t]);
@@ -406,6 +416,7 @@ void sb_replica_settle(sb_replica *r, sb_pool *pool, double pull)
     if (r->replicas == 1) return;
     finish(r, pool);
     for (uint64_t k = 0; k < r->o.cycle; k++) {
+        if (share_start(r, k) == share_start(r, k + 1)) continue;
         choose_due(r, k, 0);
         prepare(r, pool, pull);
         sb_replica_exchange(r);

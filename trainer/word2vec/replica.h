@@ -49,7 +49,8 @@ void sb_replica_close(sb_replica *r); /* Collective; NULL is fine */
 
 const sb_w2v_tables *sb_replica_tables(const sb_replica *r); /* borrowed */
 int sb_replica_count(const sb_replica *r);
-int sb_replica_ranks(const sb_replica *r); /* of this one */
+int sb_replica_ranks(const sb_replica *r);     /* of this one */
+sb_comm *sb_replica_comm(const sb_replica *r); /* theirs; borrowed */
 /* This rank fills rows [*first, *last) of its replica. */
 void sb_replica_share(const sb_replica *r, uint32_t *first, uint32_t *last);
 

@@ -173,7 +173,7 @@ static double cosine(const float *a, const float *b, size_t D)
 }
 
 sb_status sb_similarity_run(sb_similarity *s, const sb_candidates *words,
-                            const float *table, size_t D)
+                            const float *table, size_t D, size_t stride)
 {
     double *x;
     SB_TRY(sb_alloc(2 * s->n, sizeof *x, "cosines", &x));
@@ -181,7 +181,7 @@ sb_status sb_similarity_run(sb_similarity *s, const sb_candidates *words,
         const float *row[2];
         for (int k = 0; k < 2; k++)
             row[k] =
-                table + (size_t)words->row[words->best[s->pair[i].word[k]]] * D;
+                table + words->row[words->best[s->pair[i].word[k]]] * stride;
         x[i] = cosine(row[0], row[1], D);
         x[s->n + i] = s->pair[i].score;
     }

@@ -22,11 +22,12 @@ SB_MUST_USE sb_status sb_similarity_open(const char *path,
                                          sb_similarity *s_out);
 void sb_similarity_close(sb_similarity *s); /* zeroed is fine */
 
-/* Compare the cosines of rows of table [V, D] with the scores: s->rho. `words`
- * is that of open. Local. */
+/* Compare the cosines of rows of the table with the scores: s->rho. table: [V]
+ * rows of D floats, `stride` apart. `words` is that of open. Local. */
 SB_MUST_USE sb_status sb_similarity_run(sb_similarity *s,
                                         const sb_candidates *words,
-                                        const float *table, size_t D);
+                                        const float *table, size_t D,
+                                        size_t stride);
 
 /* Spearman's rank correlation: that of Pearson between ranks, where equal
  * values share the mean of theirs. x, y: [n], finite. NAN if n < 2 or if all

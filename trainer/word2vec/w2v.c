@@ -5,6 +5,7 @@
  *     train    in parts, with turns of the replicas between (crew.h)
  *     vote     one small sum: loss, pairs, failure, stop, save
  *     settle   now and then, if there are several replicas: they become equal
+ *     judge    as often as asked for (watch.h)
  *     save     if the vote says so and all replicas are equal
  *
  * Invariants: the cursor says which blocks are done, how many words, which
@@ -53,6 +54,7 @@ typedef struct run {
     float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_w2v_saved saved;
     sb_metrics *metrics;
+    sb_watch *watch; /* NULL: nobody asked */
     sb_progress progress;
     uint64_t cursor;      /* blocks done */
     uint64_t words;       /* words of the blocks done */
@@ -60,7 +62,7 @@ typedef struct run {
     uint64_t rounds;      /* since then */
     double start, saved_at;
     double loss_first, loss_last; /* per pair, of the first, latest line */
-    double sent;                  /* bytes of all ranks so far */
+    double pairs, sent;           /* of all ranks so far; bytes */
     tally line, shown, window;
     double best; /* mean loss of a window */
     int rising;  /* windows in a row far above it */
@@ -133,6 +135,8 @@ static sb_status prepare(run *r, const sb_vocab *vocab)
                 o->negative, r->sampler.usable);
         return sb_hint("lower --negative, or train on more text");
     }
+    SB_TRY(sb_watch_open(&o->watch, vocab, sb_corpus_counts(r->corpus),
+                         &r->watch));
     if (sb_comm_rank(r->c) == 0) SB_TRY(sb_dir_make(o->dir));
     uint32_t workers = (uint32_t)sb_comm_size(r->c) * (uint32_t)o->threads;
     SB_TRY(sb_w2v_plan_open(&r->plan, r->corpus, o->seed, o->epochs, workers));
@@ -234,6 +238,7 @@ static sb_status close_state(run *r)
     sb_w2v_plan_close(&r->plan);
     sb_free(r->updates);
     sb_sampler_close(&r->sampler);
+    sb_watch_close(r->watch);
     return sb_metrics_close(r->metrics);
 }
 
@@ -280,6 +285,7 @@ static sb_status one_round(run *r, int *stop, int *save)
     r->rounds++;
     r->line.loss += vote[VOTE_LOSS];
     r->line.pairs += vote[VOTE_PAIRS];
+    r->pairs += vote[VOTE_PAIRS];
     r->line.wait_s += vote[VOTE_WAIT];
     r->line.sent += vote[VOTE_SENT] - r->sent;
     r->line.words += words;
@@ -369,6 +375,14 @@ static void say_end(run *r)
 {
     double s = sb_now() - r->start;
     double rate = s > 0 ? (double)(r->words - r->words_start) / s : 0;
+    if (r->pairs <= 0) {
+        sb_progress_end(&r->progress, "nothing was trained");
+        sb_log(SB_LOG_WARN,
+               "word2vec: nothing was trained: no sentence has two words that "
+               "are no special tokens%s",
+               r->o->sample > 0 ? " and are kept by --subsample" : "");
+        return;
+    }
     sb_progress_end(&r->progress,
                     "%.0f words/s (%.0f per worker)  loss %.4f at first, %.4f "
                     "at last",
@@ -382,6 +396,21 @@ static sb_status save_state(run *r)
     SB_TRY(sb_w2v_save(r->c, &r->saved, r->cursor));
     sb_w2v_crew_rested(r->crew);
     r->saved_at = sb_now();
+    return SB_OK;
+}
+
+/* Its time counts as nobody's: rates are those of training. */
+static sb_status judge(run *r)
+{
+    double start = sb_now(), total = (double)r->plan.rate.total;
+    SB_TRY(sb_watch_run(r->watch, r->c, sb_w2v_crew_replica(r->crew),
+                        sb_w2v_crew_pool(r->crew), r->metrics, r->cursor,
+                        (double)r->words / total));
+    double took = sb_now() - start;
+    r->start += took;
+    r->line.since += took;
+    r->shown.since += took;
+    sb_w2v_crew_rested(r->crew);
     return SB_OK;
 }
 
@@ -404,12 +433,15 @@ static sb_status loop(run *r)
     sb_progress_begin(&r->progress, "word2vec",
                       (double)r->words / (double)r->plan.rate.total);
     while (r->cursor < r->plan.total) {
+        uint64_t before = r->words;
         SB_TRY(one_round(r, &stop, &save));
         SB_TRY(check_rising(r));
         int end = r->cursor == r->plan.total;
         report(r, r->rounds == 1 || end || stop);
         int equal = !several || end || r->rounds % SETTLE_ROUNDS == 0;
         if (equal) sb_w2v_crew_settle(r->crew);
+        if (sb_watch_due(r->watch, before, r->words, r->plan.rate.total))
+            SB_TRY(judge(r));
         if (!equal || !(end || stop || save)) continue;
         SB_TRY(save_state(r));
         if (stop && !end) return stopped(r);

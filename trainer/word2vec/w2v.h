@@ -20,6 +20,7 @@
 #include "dataset/vocab.h"
 #include "trainer/names.h"
 #include "trainer/word2vec/combine.h"
+#include "trainer/word2vec/watch.h"
 
 typedef struct sb_w2v_options {
     const char *dir;    /* checkpoints and metrics.jsonl go here         */
@@ -36,6 +37,7 @@ typedef struct sb_w2v_options {
     uint64_t sync_words; /* a replica trains between two turns         */
     uint32_t sync_hot;   /* rows due at every turn                     */
     uint32_t sync_cycle; /* turns until every other row was due        */
+    sb_watch_options watch;
     double checkpoint_minutes;
     unsigned keep; /* checkpoints kept                               */
 } sb_w2v_options;
