@@ -8,7 +8,7 @@ set -eu
 shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
 own_folder
-seed=${SB_SEED:-$(date +%S%N)}
+seed=${SB_SEED:-$(date +%s%N)}
 RANDOM=$seed
 echo "SB_SEED=$seed"
 
