@@ -8,8 +8,23 @@ dir=$SB_BUILD/tsan
 cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSB_WERROR=ON \
     -DSB_SANITIZE=thread >/dev/null
 threaded="pool tree model hogwild stream"
-# shellcheck disable=SC2086
-cmake --build "$dir" --target $(printf 'unit_%s ' $threaded)
+# shellcheck disable=SC2046,SC2086
+cmake --build "$dir" --target shardbert $(printf 'unit_%s ' $threaded)
 for t in $threaded; do
     TSAN_OPTIONS=halt_on_error=1 "$dir/tests/unit_$t"
 done
+
+# word2vec with threads, with memory that ranks share, and with exchanges beside
+# training; judged on the way. MPI itself is not compiled for this.
+. tests/lib.sh
+own_folder
+small_run "$SB_BUILD/shardbert" base 600
+printf ': few\nthe of to a\nof the a to\n' >questions
+word2vec() { # NP OPTION...
+    rm -rf base/word2vec
+    TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1" mpi "$1" "$dir/shardbert" word2vec --run base \
+        --dim 16 --epochs 20 --log error --evaluations 3 --analogies questions --checkpoint-minutes 0.0001 "${@:2}"
+}
+word2vec 1 --threads 2
+word2vec 2 --threads 2
+word2vec 2 --threads 2 --ranks-per-replica 1 --sync-words 500

@@ -8,8 +8,8 @@ set -eu
 shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
 own_folder
-seed=${SB_SEED:-$(date +%S%N)}
-RANDOM=$((10#$seed)) # not octal
+seed=${SB_SEED:-$(date +%s%N)}
+RANDOM=$seed
 echo "SB_SEED=$seed"
 
 # 4 MB in 8 files. Each is a source, so it is a unit of its own.
