@@ -54,8 +54,9 @@ static void cbow(model *x, sgns_problem *p, double *const *row,
     x->pairs += p->n;
 }
 
-static void train_group(model *x, const sb_w2v_task *t, const sb_windows *w,
-                        const sb_group *g, double lr)
+static void train_round(model *x, const sb_w2v_task *t, const sb_windows *w,
+                        const sb_group *g, uint32_t from, uint32_t to,
+                        double lr)
 {
     static double *row[SB_GROUP_WINDOWS * 2 * 40];
     static uint8_t label[SB_GROUP_WINDOWS * 2 * 40];
@@ -65,7 +66,7 @@ static void train_group(model *x, const sb_w2v_task *t, const sb_windows *w,
     p.n = 0, p.m = g->outs, p.D = D;
     for (uint32_t j = 0; j < g->outs; j++)
         p.out[j] = x->out + g->out[j] * STRIDE;
-    for (uint32_t k = 0; k < g->windows; k++) {
+    for (uint32_t k = from; k < to; k++) {
         uint32_t at = g->place[k];
         for (uint32_t i = at - w->reach[at].left; i <= at + w->reach[at].right;
              i++) {
@@ -79,6 +80,13 @@ static void train_group(model *x, const sb_w2v_task *t, const sb_windows *w,
         cbow(x, &p, row, label, window, n, lr);
     else
         skip_gram(x, &p, row, label, n, lr);
+}
+
+static void train_group(model *x, const sb_w2v_task *t, const sb_windows *w,
+                        const sb_group *g, double lr)
+{
+    for (uint32_t r = 0, from = 0; r < SB_GROUP_ROUNDS; from = g->round[r++])
+        if (g->round[r] > from) train_round(x, t, w, g, from, g->round[r], lr);
 }
 
 /* What the task is about to do, to a copy of its tables. */

@@ -73,33 +73,32 @@ SB_INLINE void update(float *const *to, const sb_sgns *b, const float *g,
  * log(1 + e^-|z|), its second part as the logarithm of a few products. */
 SB_INLINE double factors(float *z, size_t n, float lr)
 {
-    enum { FLUSH = 60 * LANES }; /* products stay below 2^62 */
+    enum { FLUSH = 60 * LANES }; /* products of 61 stay below 2^62 */
     double loss = 0.0;
     for (size_t first = 0; first < n; first += FLUSH) {
-        size_t last = n - first > FLUSH ? first + FLUSH : n;
-        float positive[LANES], product[LANES];
+        size_t last = n - first > FLUSH ? first + FLUSH : n, i = first;
+        float positive[LANES];
+        double product[LANES], all = 1.0;
         lanes_set(positive, 0.0f);
-        lanes_set(product, 1.0f);
-        size_t i = first;
+        for (size_t l = 0; l < LANES; l++) product[l] = 1.0;
         for (; last - i >= LANES; i += LANES) EACH_LANE(l)
             {
                 float x = z[i + l], e = exp_lane(x > 0.0f ? -x : x);
                 positive[l] += x > 0.0f ? x : 0.0f;
-                product[l] *= 1.0f + e;
+                product[l] *= 1.0 + (double)e;
                 z[i + l] = -lr * (x > 0.0f ? 1.0f : e) / (1.0f + e);
             }
         for (size_t l = 0; i < last; i++, l++) {
             float x = z[i], e = exp_lane(x > 0.0f ? -x : x);
             positive[l] += x > 0.0f ? x : 0.0f;
-            product[l] *= 1.0f + e;
+            product[l] *= 1.0 + (double)e;
             z[i] = -lr * (x > 0.0f ? 1.0f : e) / (1.0f + e);
         }
-        double all[2] = {1.0, 1.0};
         for (size_t l = 0; l < LANES; l++) {
             loss += (double)positive[l];
-            all[l / 8] *= (double)product[l];
+            all *= product[l];
         }
-        loss += log(all[0]) + log(all[1]);
+        loss += log(all); /* below 2^992 */
     }
     return loss;
 }
