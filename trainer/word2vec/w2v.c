@@ -391,26 +391,32 @@ static void say_end(run *r)
 
 /* ---- the run ------------------------------------------------------------- */
 
+/* What took from `start` on is nobody's: rates are those of training. */
+static void leave_out(run *r, double start)
+{
+    double took = sb_now() - start;
+    r->start += took;
+    r->line.since += took;
+    r->shown.since += took;
+    sb_w2v_crew_rested(r->crew);
+}
+
 static sb_status save_state(run *r)
 {
+    double start = sb_now();
     SB_TRY(sb_w2v_save(r->c, &r->saved, r->cursor));
-    sb_w2v_crew_rested(r->crew);
+    leave_out(r, start);
     r->saved_at = sb_now();
     return SB_OK;
 }
 
-/* Its time counts as nobody's: rates are those of training. */
 static sb_status judge(run *r)
 {
     double start = sb_now(), total = (double)r->plan.rate.total;
     SB_TRY(sb_watch_run(r->watch, r->c, sb_w2v_crew_replica(r->crew),
                         sb_w2v_crew_pool(r->crew), r->metrics, r->cursor,
                         (double)r->words / total));
-    double took = sb_now() - start;
-    r->start += took;
-    r->line.since += took;
-    r->shown.since += took;
-    sb_w2v_crew_rested(r->crew);
+    leave_out(r, start);
     return SB_OK;
 }
 
