@@ -30,19 +30,10 @@
 #include "trainer/state.h"
 #include "trainer/word2vec/crew.h"
 #include "trainer/word2vec/plan.h"
+#include "trainer/word2vec/report.h"
 #include "trainer/word2vec/saved.h"
 
-enum {
-    SETTLE_ROUNDS = 16,
-    WINDOWS = 100, /* of a run, whose mean losses are compared */
-    RISING = 5     /* of them in a row: it diverges */
-};
-
-/* Sums since the last line for machines and the last line for people. */
-typedef struct tally {
-    double loss, pairs, wait_s, since, sent;
-    uint64_t words;
-} tally;
+enum { SETTLE_ROUNDS = 16 };
 
 typedef struct run {
     sb_comm *c;
@@ -55,17 +46,12 @@ typedef struct run {
     sb_w2v_saved saved;
     sb_metrics *metrics;
     sb_watch *watch; /* NULL: nobody asked */
-    sb_progress progress;
-    uint64_t cursor;      /* blocks done */
-    uint64_t words;       /* words of the blocks done */
-    uint64_t words_start; /* of those done when this call began */
-    uint64_t rounds;      /* since then */
-    double start, saved_at;
-    double loss_first, loss_last; /* per pair, of the first, latest line */
-    double pairs, sent;           /* of all ranks so far; bytes */
-    tally line, shown, window;
-    double best; /* mean loss of a window */
-    int rising;  /* windows in a row far above it */
+    sb_w2v_report report;
+    uint64_t cursor; /* blocks done */
+    uint64_t words;  /* words of the blocks done */
+    uint64_t rounds; /* of this call */
+    double saved_at;
+    double sent; /* bytes of all ranks so far */
 } run;
 
 /* ---- what is asked for --------------------------------------------------- */
@@ -227,7 +213,7 @@ static sb_status open_state(run *r, sb_ckpt *k, uint32_t V)
     SB_TRY(open_memory(r, V));
     SB_TRY(fill_tables(r, k, V));
     say_replicas(r);
-    r->words = r->words_start = sb_w2v_plan_before(&r->plan, r->cursor);
+    r->words = sb_w2v_plan_before(&r->plan, r->cursor);
     return sb_agree(r->c,
                     sb_metrics_open(r->c, r->o->dir, r->cursor, &r->metrics));
 }
@@ -255,6 +241,16 @@ enum {
     VOTES
 };
 
+/* With advice, if that is what `st` says. */
+static sb_status diverged(const run *r, sb_status st)
+{
+    int several = sb_replica_count(sb_w2v_crew_replica(r->crew)) > 1;
+    if (st != SB_ENAN) return st;
+    return sb_hint("lower --alpha%s, and begin anew or go on from the last "
+                   "checkpoint in '%.150s', if there is one",
+                   several ? " or --sync-words" : "", r->o->dir);
+}
+
 /* Train and vote. On failure the tables may differ: nothing may be saved. */
 static sb_status one_round(run *r, int *stop, int *save)
 {
@@ -273,131 +269,23 @@ static sb_status one_round(run *r, int *stop, int *save)
     vote[VOTE_SAVE] = sb_comm_rank(r->c) == 0 && minutes > 0 &&
                       sb_now() - r->saved_at > 60 * minutes;
     sb_comm_sum_f64(r->c, vote, VOTES);
-    if (vote[VOTE_FAILED] > 0) {
-        st = sb_agree(r->c, st);
-        if (st != SB_ENAN) return st;
-        return sb_hint("lower --alpha and run again: it goes on from the last "
-                       "checkpoint in '%.150s', if there is one",
-                       r->o->dir);
-    }
+    if (vote[VOTE_FAILED] > 0) return diverged(r, sb_agree(r->c, st));
+    sb_w2v_tally round = {vote[VOTE_LOSS], vote[VOTE_PAIRS], vote[VOTE_WAIT],
+                          vote[VOTE_SENT] - r->sent, words};
     r->cursor = last;
     r->words += words;
     r->rounds++;
-    r->line.loss += vote[VOTE_LOSS];
-    r->line.pairs += vote[VOTE_PAIRS];
-    r->pairs += vote[VOTE_PAIRS];
-    r->line.wait_s += vote[VOTE_WAIT];
-    r->line.sent += vote[VOTE_SENT] - r->sent;
-    r->line.words += words;
-    r->window.loss += vote[VOTE_LOSS];
-    r->window.pairs += vote[VOTE_PAIRS];
-    r->window.words += words;
     r->sent = vote[VOTE_SENT];
     *stop |= vote[VOTE_STOP] > 0;
     *save |= vote[VOTE_SAVE] > 0;
-    return SB_OK;
-}
-
-/* A loss far above what it was, for a long time. The same on all ranks. */
-static sb_status check_rising(run *r)
-{
-    tally *w = &r->window;
-    if (w->words < r->plan.rate.total / WINDOWS || w->pairs <= 0) return SB_OK;
-    double mean = w->loss / w->pairs;
-    *w = (tally){0};
-    if (!(mean > r->best)) r->best = mean;
-    r->rising = mean > 1.25 * r->best ? r->rising + 1 : 0;
-    if (r->rising < RISING) return SB_OK;
-    sb_fail(SB_ENAN, __FILE__, __LINE__,
-            "the loss rises: %.4g nats per pair, it was %.4g", mean, r->best);
-    return sb_hint(
-        "lower --alpha%s, and begin anew or go on from the last checkpoint in "
-        "'%.150s'",
-        sb_replica_count(sb_w2v_crew_replica(r->crew)) > 1 ? " or --sync-words"
-                                                           : "",
-        r->o->dir);
-}
-
-/* ---- what it says -------------------------------------------------------- */
-
-static void add(tally *to, const tally *from)
-{
-    to->loss += from->loss;
-    to->pairs += from->pairs;
-    to->words += from->words;
-    to->wait_s += from->wait_s;
-    to->sent += from->sent;
-}
-
-static void show(run *r, double now)
-{
-    const tally *t = &r->shown;
-    double s = now - t->since, rate = (double)t->words / s;
-    char more[64] = "";
-    if (t->sent > 0)
-        snprintf(more, sizeof more, "  %.1f MB/s sent", t->sent / s / 1e6);
-    sb_progress_show(
-        &r->progress, (double)r->words / (double)r->plan.rate.total,
-        "%.0f words/s (%.0f per worker)  alpha %.5f  loss %.4f  "
-        "waiting %.0f %%%s",
-        rate, rate / r->plan.workers,
-        (double)sb_w2v_rate_at(&r->plan.rate, r->words), t->loss / t->pairs,
-        100 * t->wait_s / s / sb_comm_size(r->c), more);
-}
-
-/* A line for machines about once a second, for people when it is due. */
-static void report(run *r, int must)
-{
-    double now = sb_now(), s = now - r->line.since;
-    if (!must && s < 1) return;
-    if (r->line.words > 0) {
-        static const char *const name[] = {"loss",          "alpha",
-                                           "words_per_s",   "wait_share",
-                                           "sent_mb_per_s", "progress"};
-        r->loss_last = r->line.pairs > 0 ? r->line.loss / r->line.pairs : NAN;
-        if (isnan(r->loss_first)) r->loss_first = r->loss_last;
-        double v[] = {r->loss_last,
-                      (double)sb_w2v_rate_at(&r->plan.rate, r->words),
-                      s > 0 ? (double)r->line.words / s : NAN,
-                      s > 0 ? r->line.wait_s / s / sb_comm_size(r->c) : NAN,
-                      s > 0 ? r->line.sent / s / 1e6 : NAN,
-                      (double)r->words / (double)r->plan.rate.total};
-        sb_metrics_line(r->metrics, r->cursor, name, v, 6);
-    }
-    add(&r->shown, &r->line);
-    r->line = (tally){.since = now};
-    if (!sb_progress_due(&r->progress)) return;
-    show(r, now);
-    r->shown = (tally){.since = now};
-}
-
-static void say_end(run *r)
-{
-    double s = sb_now() - r->start;
-    double rate = s > 0 ? (double)(r->words - r->words_start) / s : 0;
-    if (r->pairs <= 0) {
-        sb_progress_end(&r->progress, "nothing was trained");
-        sb_log(SB_LOG_WARN,
-               "word2vec: nothing was trained: no sentence has two words that "
-               "are no special tokens%s",
-               r->o->sample > 0 ? " and are kept by --subsample" : "");
-        return;
-    }
-    sb_progress_end(&r->progress,
-                    "%.0f words/s (%.0f per worker)  loss %.4f at first, %.4f "
-                    "at last",
-                    rate, rate / r->plan.workers, r->loss_first, r->loss_last);
+    return diverged(r, sb_w2v_report_round(&r->report, &round));
 }
 
 /* ---- the run ------------------------------------------------------------- */
 
-/* What took from `start` on is nobody's: rates are those of training. */
 static void leave_out(run *r, double start)
 {
-    double took = sb_now() - start;
-    r->start += took;
-    r->line.since += took;
-    r->shown.since += took;
+    sb_w2v_report_leave_out(&r->report, sb_now() - start);
     sb_w2v_crew_rested(r->crew);
 }
 
@@ -433,17 +321,14 @@ static sb_status loop(run *r)
 {
     int several = sb_replica_count(sb_w2v_crew_replica(r->crew)) > 1;
     int stop = 0, save = 0;
-    r->start = r->saved_at = r->line.since = r->shown.since = sb_now();
-    r->loss_first = r->loss_last = NAN;
-    r->best = INFINITY;
-    sb_progress_begin(&r->progress, "word2vec",
-                      (double)r->words / (double)r->plan.rate.total);
+    r->saved_at = sb_now();
+    sb_w2v_report_begin(&r->report, r->c, &r->plan, r->metrics, r->words);
     while (r->cursor < r->plan.total) {
         uint64_t before = r->words;
         SB_TRY(one_round(r, &stop, &save));
-        SB_TRY(check_rising(r));
         int end = r->cursor == r->plan.total;
-        report(r, r->rounds == 1 || end || stop);
+        sb_w2v_report_line(&r->report, r->cursor,
+                           r->rounds == 1 || end || stop);
         int equal = !several || end || r->rounds % SETTLE_ROUNDS == 0;
         if (equal) sb_w2v_crew_settle(r->crew);
         if (sb_watch_due(r->watch, before, r->words, r->plan.rate.total))
@@ -453,7 +338,7 @@ static sb_status loop(run *r)
         if (stop && !end) return stopped(r);
         save = 0;
     }
-    say_end(r);
+    sb_w2v_report_end(&r->report);
     return SB_OK;
 }
 
