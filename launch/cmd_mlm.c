@@ -50,7 +50,7 @@ static sb_mlm_options options(const sb_app *a)
         .eval_samples = U64("eval-samples"),
         .checkpoint_every = U64("checkpoint-every"),
         .keep = (unsigned)sb_config_int(c, "keep"),
-        .logit_bytes = U64("logit-memory"),
+        .head_group = U32("head-group"),
         .seed = U64("seed"),
         .threads = (int)sb_config_int(c, "threads")};
 #undef U32

@@ -72,7 +72,6 @@ static int is_harmless(const char *name)
                                            "eval-samples",
                                            "keep",
                                            "micro-batch",
-                                           "logit-memory",
                                            "checkpoint-every",
                                            "checkpoint-minutes"};
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)

@@ -122,6 +122,7 @@ const sb_option sb_options[] = {
     INT("micro-batch", MLM, "0", 0, 1e6,
         "sequences whose activations a rank keeps, 0: all; changes no bit"),
     INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
+    INT("head-group", MLM, "512", 1, 1e6, "masked positions scored at once"),
     INT("steps", MLM, "250000", 1, BIG, "updates in all"),
     REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),
     INT("warmup", MLM, "0", 0, BIG, "steps of linear warm-up"),
@@ -149,8 +150,6 @@ const sb_option sb_options[] = {
     INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
     INT("checkpoint-every", MLM, "1000", 0, BIG, "steps between checkpoints"),
     INT("keep", TRAIN, "2", 0, 1e6, "checkpoints kept, 0: all"),
-    INT("logit-memory", MLM, "268435456", 0, BIG,
-        "bytes of logits kept between passes; changes no bit"),
 
     BOOL("pieces", ENCODE, "false", "write pieces, not their ids"),
     BOOL("specials", ENCODE, "false",

@@ -116,10 +116,10 @@ static sb_status step(run *r)
     r->stop = w.stop;
     if (w.stop) return SB_OK;
     double lr = sb_schedule_at(&o->schedule, r->step);
-    SB_TRY(sb_mlm_backward(r->m, &w));
-    SB_TRY(diverged(r, sb_optimiser_step(&r->m->optimiser, r->m->grads,
-                                         &o->adam, lr, r->step + 1, r->m->pool,
-                                         r->m->w, &norm)));
+    SB_TRY(sb_mlm_backward(r->m));
+    SB_TRY(diverged(r, sb_optimiser_step(&r->m->optimiser, &o->adam, lr,
+                                         r->step + 1, r->m->pool, r->m->w,
+                                         &norm)));
     r->loss = w.masked ? w.loss_sum / (double)w.masked : 0;
     double s = sb_now() - start, wait = sb_comm_seconds(c) - waited;
     r->step++;

@@ -36,7 +36,7 @@ typedef struct sb_mlm_options {
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
-    uint64_t logit_bytes; /* logits kept between the head's passes       */
+    uint32_t head_group; /* masked positions scored at once             */
     uint64_t seed;
     int threads;
 } sb_mlm_options;
