@@ -50,7 +50,7 @@ sb_status sb_piece_widths_open(const sb_vocab *v, sb_piece_width **widths_out)
     SB_TRY(sb_alloc(n, sizeof *w, "lengths of pieces", &w));
     for (uint32_t i = 0; i < n; i++) w[i] = width_of(sb_vocab_piece(v, i));
     w[sb_vocab_special(v).unk] =
-        (sb_piece_width){.chars = SB_UNKNOWN_CHARS, .before = 1, .after = 1};
+        (sb_piece_width){.chars = SB_UNKNOWN_CHARS, .after = 1};
     *widths_out = w;
     return SB_OK;
 }

@@ -3,9 +3,10 @@
  *
  * A corpus keeps ids, not text, so what a text's first thousand characters are
  * is an estimate: the letters of each piece, and one space between two words.
- * No space stands before or behind ideographs and punctuation that joins, such
- * as - / ', nor before any other punctuation (where one stands before it, as
- * at "(", none stands behind). docs/math.md says how far off that is.
+ * None stands beside ideographs and punctuation that joins, such as - / ', nor
+ * before any other punctuation (at "(" the space that is counted behind it
+ * stands before it) or before [UNK], which is often one of many ideographs.
+ * docs/math.md says how far off that is.
  */
 #ifndef SB_DATASET_PIECE_WIDTHS_H
 #define SB_DATASET_PIECE_WIDTHS_H
