@@ -51,6 +51,7 @@ static sb_mlm_options options(const sb_app *a)
         .checkpoint_every = U64("checkpoint-every"),
         .keep = (unsigned)sb_config_int(c, "keep"),
         .head_group = U32("head-group"),
+        .memory_limit = U64("memory-limit"),
         .seed = U64("seed"),
         .threads = (int)sb_config_int(c, "threads")};
 #undef U32

@@ -75,6 +75,7 @@ static int is_harmless(const char *name)
                                            "samples",
                                            "ids",
                                            "micro-batch",
+                                           "memory-limit",
                                            "checkpoint-every",
                                            "checkpoint-minutes"};
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)

@@ -130,7 +130,10 @@ const sb_option sb_options[] = {
     INT("slots", MLM, "16", 1, 1e6,
         "fixed parts of the batch; at least as many as ranks"),
     INT("micro-batch", MLM, "0", 0, 1e6,
-        "sequences whose activations a rank keeps, 0: all; changes no bit"),
+        "sequences whose activations a rank keeps, 0: what fits; changes no "
+        "bit"),
+    SIZE("memory-limit", MLM, "0", 0,
+         "memory a rank may take, 0: its part of what the host has free"),
     INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
     INT("head-group", MLM, "512", 1, 1e6, "masked positions scored at once"),
     INT("steps", BATCH, "250000", 1, BIG, "updates in all"),

@@ -43,7 +43,7 @@ static void dump_tensors(const char *prefix, const sb_mlm *m, const float *flat,
 
 static void dump_batch(int step, const sb_mlm *m)
 {
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         char prefix[64];
         const sb_batch *b = &m->slot[i].batch;
         snprintf(prefix, sizeof prefix, "step%d.slot%zu.", step, i);

@@ -31,18 +31,10 @@ static sb_status check(const sb_mlm_options *o, int ranks)
     return SB_OK;
 }
 
-/* Sequences in the largest slot. */
-static size_t slot_width(const sb_mlm_options *o)
-{
-    return (o->batch + o->slots - 1) / o->slots;
-}
-
-/* Checks and sizes; nothing large is taken yet. */
-static sb_status plan(sb_mlm *m, const sb_vocab *vocab)
+static sb_status begin(sb_mlm *m, const sb_vocab *vocab)
 {
     const sb_mlm_options *o = m->o;
-    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
-    SB_TRY(check(o, size));
+    SB_TRY(check(o, sb_comm_size(m->comm)));
     SB_TRY(sb_layout_open(&o->shape, &m->layout));
     m->batch = (sb_batch_options){.seed = o->seed,
                                   .max_length = o->max_length,
@@ -50,87 +42,25 @@ static sb_status plan(sb_mlm *m, const sb_vocab *vocab)
                                   .special = sb_vocab_special(vocab),
                                   .vocab_size = sb_vocab_size(vocab),
                                   .sampling = o->sampling};
-    m->first_slot = sb_share(o->slots, r, size);
-    m->slots = (size_t)(sb_share(o->slots, r + 1, size) - m->first_slot);
-    m->micro = o->micro_batch / slot_width(o);
-    if (m->micro < (size_t)o->threads) m->micro = (size_t)o->threads;
-    if (!o->micro_batch || m->micro > m->slots) m->micro = m->slots;
-    m->trees = m->micro < m->slots ? m->layout.stages : 2;
-    size_t acts, work;
-    return sb_acts_bytes(&m->layout, slot_width(o), o->max_length, &acts,
-                         &work);
-}
-
-static size_t longest_stage(const sb_layout *l)
-{
-    size_t most = 0;
-    for (size_t s = 0; s < l->stages; s++)
-        if (sb_layout_stage(l, s) > most) most = sb_layout_stage(l, s);
-    return most;
-}
-
-/* The most floats of one stage that some rank owns. */
-static size_t longest_share(const sb_layout *l, int size)
-{
-    size_t most = 0;
-    for (size_t s = 0; s < l->stages; s++)
-        for (int r = 0; r < size; r++) {
-            size_t n =
-                sb_layout_cut(l, s, r + 1, size) - sb_layout_cut(l, s, r, size);
-            if (n > most) most = n;
-        }
-    return most;
-}
-
-/* The most that any rank takes. Collective. */
-static void say_memory(sb_mlm *m)
-{
-    const sb_mlm_options *o = m->o;
-    const sb_layout *l = &m->layout;
-    int size = sb_comm_size(m->comm);
-    size_t acts = 0, work = 0, width = slot_width(o);
-    if (sb_acts_bytes(l, width, o->max_length, &acts, &work) != SB_OK) return;
-    uint64_t stage =
-        (m->trees > 2 ? l->total : 2 * longest_stage(l)) * sizeof(float);
-    /* Finished siblings are added at once: a vector per level of the tree and
-     * one per thread. */
-    uint64_t trees = stage * (sb_tree_height(o->slots) + (uint64_t)o->threads);
-    uint64_t own = (l->total / (uint64_t)size + SB_LAYOUT_SPAN * l->stages) * 3;
-    uint64_t words = (uint64_t)m->slots * width * o->max_length * o->shape.dim;
-    uint64_t most[5] = {
-        sb_table_bytes(m->comm, o->shape.vocab, o->vocab_block, o->shape.dim,
-                       1),
-        (l->total + own) * sizeof(float),
-        trees + sb_reduction_bytes(m->comm, o->slots, longest_share(l, size)),
-        acts * m->micro + work * (uint64_t)o->threads + words * sizeof(float),
-        sb_head_bytes(m->comm, o->shape.vocab, o->vocab_block, o->shape.dim,
-                      o->head_group, o->threads)};
-    sb_comm_max_u64(m->comm, most, 5);
-    sb_log(SB_LOG_INFO,
-           "memory per rank, at most: token table with gradient and moments "
-           "%s, encoder with moments %s, its gradients' sums %s, activations "
-           "%s, logits %s",
-           sb_bytes_text(most[0]), sb_bytes_text(most[1]),
-           sb_bytes_text(most[2]), sb_bytes_text(most[3]),
-           sb_bytes_text(most[4]));
+    return SB_OK;
 }
 
 static sb_status open_slots(sb_mlm *m)
 {
     const sb_mlm_options *o = m->o;
-    size_t width = slot_width(o), workers = (size_t)sb_pool_workers(m->pool);
-    SB_TRY(sb_alloc(m->slots, sizeof *m->slot, "slots", &m->slot));
-    SB_TRY(sb_alloc(m->micro, sizeof *m->acts, "activations", &m->acts));
+    size_t width = m->plan.width, workers = (size_t)sb_pool_workers(m->pool);
+    SB_TRY(sb_alloc(m->plan.slots, sizeof *m->slot, "slots", &m->slot));
+    SB_TRY(sb_alloc(m->plan.micro, sizeof *m->acts, "activations", &m->acts));
     SB_TRY(sb_alloc(workers, sizeof *m->work, "activations", &m->work));
-    for (size_t i = 0; i < m->micro; i++)
+    for (size_t i = 0; i < m->plan.micro; i++)
         SB_TRY(sb_acts_open(&m->layout, width, o->max_length, &m->acts[i]));
-    for (size_t i = 0; i < workers; i++)
+    for (size_t i = workers - (size_t)o->threads; i < workers; i++)
         SB_TRY(sb_work_open(&m->layout, width, o->max_length, &m->work[i]));
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         sb_slot *s = &m->slot[i];
-        s->first = sb_share(o->batch, (int)(m->first_slot + i), (int)o->slots);
-        s->last =
-            sb_share(o->batch, (int)(m->first_slot + i) + 1, (int)o->slots);
+        int number = (int)(m->plan.first_slot + i);
+        s->first = sb_share(o->batch, number, (int)o->slots);
+        s->last = sb_share(o->batch, number + 1, (int)o->slots);
         SB_TRY(sb_batch_open(width, o->max_length, &s->batch));
         SB_TRY(sb_alloc(width * o->max_length, o->shape.dim * sizeof(float),
                         "row gradients", &s->dword));
@@ -140,13 +70,13 @@ static sb_status open_slots(sb_mlm *m)
 
 static sb_status open_trees(sb_mlm *m)
 {
-    size_t most = longest_stage(&m->layout);
-    SB_TRY(sb_alloc(m->trees, sizeof *m->tree, "sum trees", &m->tree));
-    for (size_t i = 0; i < m->trees; i++)
-        SB_TRY(
-            sb_tree_open(m->o->slots, m->first_slot, m->first_slot + m->slots,
-                         m->trees == 2 ? most : sb_layout_stage(&m->layout, i),
-                         &m->tree[i]));
+    const sb_mlm_plan *p = &m->plan;
+    SB_TRY(sb_alloc(p->trees, sizeof *m->tree, "sum trees", &m->tree));
+    for (size_t i = 0; i < p->trees; i++)
+        SB_TRY(sb_tree_open(
+            m->o->slots, p->first_slot, p->first_slot + p->slots,
+            p->trees == 2 ? p->longest_stage : sb_layout_stage(&m->layout, i),
+            &m->tree[i]));
     return SB_OK;
 }
 
@@ -181,8 +111,7 @@ static sb_status open_shared(sb_mlm *m)
                                   .tag = TAG_HEAD,
                                   .train_table = o->adam.train_table,
                                   .gradient = 1};
-    SB_TRY(sb_reduction_open(m->comm, o->slots,
-                             longest_share(&m->layout, sb_comm_size(m->comm)),
+    SB_TRY(sb_reduction_open(m->comm, o->slots, m->plan.longest_share,
                              TAG_GRADIENTS, &m->sum));
     SB_TRY(sb_table_open(m->comm, o->shape.vocab, o->vocab_block, o->shape.dim,
                          1, &m->table));
@@ -201,10 +130,10 @@ sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
     if (st == SB_OK) {
         m->comm = c;
         m->o = o;
-        st = plan(m, vocab);
+        st = begin(m, vocab);
     }
     SB_GOTO(st, sb_agree(c, st), failed);
-    say_memory(m);
+    SB_GOTO(st, sb_mlm_plan_open(c, &m->layout, o, &m->plan), failed);
     SB_GOTO(st, sb_agree(c, open_local(m)), failed);
     SB_GOTO(st, open_shared(m), failed);
     *mlm_out = m;
@@ -221,12 +150,14 @@ void sb_mlm_close(sb_mlm *m)
     sb_head_close(m->head);
     sb_table_close(m->table);
     sb_reduction_close(m->sum);
-    for (size_t i = 0; m->tree && i < m->trees; i++) sb_tree_close(m->tree[i]);
-    for (size_t i = 0; m->slot && i < m->slots; i++) {
+    for (size_t i = 0; m->tree && i < m->plan.trees; i++)
+        sb_tree_close(m->tree[i]);
+    for (size_t i = 0; m->slot && i < m->plan.slots; i++) {
         sb_batch_close(&m->slot[i].batch);
         sb_free(m->slot[i].dword);
     }
-    for (size_t i = 0; m->acts && i < m->micro; i++) sb_acts_close(&m->acts[i]);
+    for (size_t i = 0; m->acts && i < m->plan.micro; i++)
+        sb_acts_close(&m->acts[i]);
     for (int i = 0; m->work && i < sb_pool_workers(m->pool); i++)
         sb_work_close(&m->work[i]);
     sb_pool_close(m->pool);
@@ -246,7 +177,7 @@ static sb_status fill_slots(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
                             uint64_t first, uint64_t limit)
 {
     size_t tokens = 0;
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         sb_slot *s = &m->slot[i];
         size_t n = (size_t)(s->last - s->first);
         uint64_t at = first + s->first;
@@ -261,7 +192,7 @@ static sb_status fill_slots(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
         tokens += s->batch.tokens;
     }
     SB_TRY(sb_grow(&m->ids, &m->ids_cap, tokens, sizeof *m->ids, "token ids"));
-    for (size_t i = 0; i < m->slots; i++)
+    for (size_t i = 0; i < m->plan.slots; i++)
         if (m->slot[i].batch.tokens)
             memcpy(m->ids + m->slot[i].token_at, m->slot[i].batch.ids,
                    m->slot[i].batch.tokens * sizeof *m->ids);
@@ -278,7 +209,7 @@ static sb_status share_counts(sb_mlm *m, sb_status local, vote *sum_out)
 {
     int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
     vote mine = {.stop = (uint64_t)sb_stop_asked(), .failed = local != SB_OK};
-    for (size_t i = 0; local == SB_OK && i < m->slots; i++) {
+    for (size_t i = 0; local == SB_OK && i < m->plan.slots; i++) {
         mine.masked += m->slot[i].batch.nmasked;
         mine.tokens += m->slot[i].batch.tokens;
     }
@@ -297,7 +228,7 @@ static sb_status share_counts(sb_mlm *m, sb_status local, vote *sum_out)
     sb_free(all);
     if (sum.failed) return sb_agree(m->comm, local);
     size_t at = m->cut[r];
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         m->slot[i].masked_at = at;
         at += m->slot[i].batch.nmasked;
     }
@@ -342,8 +273,8 @@ static sb_status forward_slot(void *context, size_t task, int worker)
 /* Slots of the micro-batch that begins at m->micro_first. */
 static size_t micro_slots(const sb_mlm *m)
 {
-    size_t left = m->slots - m->micro_first;
-    return left < m->micro ? left : m->micro;
+    size_t left = m->plan.slots - m->micro_first;
+    return left < m->plan.micro ? left : m->plan.micro;
 }
 
 /* A task can only lack memory, and other ranks may be waiting for this one. */
@@ -355,7 +286,7 @@ static void run(sb_mlm *m, size_t n, sb_task fn)
 static void forward_slots(sb_mlm *m)
 {
     size_t D = m->o->shape.dim;
-    for (size_t first = 0; first < m->slots; first += m->micro) {
+    for (size_t first = 0; first < m->plan.slots; first += m->plan.micro) {
         m->micro_first = first;
         run(m, micro_slots(m), forward_slot);
         for (size_t i = 0; i < micro_slots(m); i++) {
@@ -402,7 +333,7 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
     SB_TRY(begin_wave(m, corpus, kind, first, limit, &w));
     *wave_out = w;
     if (w.stop) return SB_OK;
-    const sb_slot *last = &m->slot[m->slots - 1];
+    const sb_slot *last = &m->slot[m->plan.slots - 1];
     sb_comm_cause(m->comm, SB_WAIT_ROWS);
     SB_TRY(sb_table_pull(m->table, m->ids, last->token_at + last->batch.tokens,
                          &m->rows, &m->place));
@@ -420,7 +351,7 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
 
 static sb_tree *stage_tree(const sb_mlm *m)
 {
-    return m->tree[m->stage % m->trees];
+    return m->tree[m->stage % m->plan.trees];
 }
 
 static sb_status backward_slot(void *context, size_t task, int worker)
@@ -435,7 +366,7 @@ static sb_status backward_slot(void *context, size_t task, int worker)
     sb_model_backward(&m->layout, m->stage, m->w, &s->batch,
                       m->dz + own * m->o->shape.dim, &drop, &m->acts[task],
                       &m->work[worker], grad, s->dword);
-    sb_tree_add(stage_tree(m), m->first_slot + number, grad);
+    sb_tree_add(stage_tree(m), m->plan.first_slot + number, grad);
     return SB_OK;
 }
 
@@ -466,13 +397,13 @@ static void backward_micro(sb_mlm *m, int first, int last)
 static sb_status push_rows(sb_mlm *m)
 {
     sb_slot_grad *push = NULL;
-    SB_TRY(sb_agree(m->comm,
-                    sb_alloc(m->slots, sizeof *push, "row gradients", &push)));
-    for (size_t i = 0; m->o->adam.train_table && i < m->slots; i++)
+    SB_TRY(sb_agree(m->comm, sb_alloc(m->plan.slots, sizeof *push,
+                                      "row gradients", &push)));
+    for (size_t i = 0; m->o->adam.train_table && i < m->plan.slots; i++)
         push[i] = (sb_slot_grad){m->slot[i].batch.ids, m->slot[i].dword,
                                  m->slot[i].batch.tokens};
     sb_status st =
-        sb_table_push(m->table, push, m->slots, m->batch.special.pad);
+        sb_table_push(m->table, push, m->plan.slots, m->batch.special.pad);
     sb_free(push);
     return st;
 }
@@ -481,7 +412,7 @@ sb_status sb_mlm_backward(sb_mlm *m)
 {
     size_t newest = m->micro_first; /* whose activations are there */
     sb_comm_cause(m->comm, SB_WAIT_GRADIENTS);
-    for (size_t first = newest;; first -= m->micro) {
+    for (size_t first = newest;; first -= m->plan.micro) {
         m->micro_first = first;
         if (first != newest) run(m, micro_slots(m), forward_slot);
         backward_micro(m, first == newest, first == 0);

@@ -21,6 +21,7 @@
 #include "trainer/mlm/optimiser.h"
 #include "trainer/mlm/pretrain.h"
 #include "trainer/mlm/shard_table.h"
+#include "trainer/mlm/sizes.h"
 #include "trainer/mlm/vocab_head.h"
 
 typedef struct sb_slot {
@@ -51,18 +52,15 @@ typedef struct sb_mlm {
     sb_head *head;
     sb_optimiser optimiser;
     sb_pool *pool;
-    uint64_t first_slot;
-    size_t slots; /* own slots */
-    sb_slot *slot;
+    sb_mlm_plan plan;
+    sb_slot *slot; /* [plan.slots] */
     /* A micro-batch of slots has its activations here at a time; where there
      * are several, backward runs the forward of all but the last again. */
-    size_t micro;
-    sb_acts *acts; /* [micro]              */
-    sb_work *work; /* [workers]            */
+    sb_acts *acts; /* [plan.micro] */
+    sb_work *work; /* [workers]    */
     /* Gradients of a stage, summed over the slots. One micro-batch needs two
      * trees in turn, several need one for every stage. */
-    sb_tree **tree;
-    size_t trees;
+    sb_tree **tree;    /* [plan.trees] */
     sb_reduction *sum; /* of the trees over the ranks */
     size_t *grad_cut;  /* [size + 1] */
     /* the wave in progress */
@@ -77,8 +75,8 @@ typedef struct sb_mlm {
     size_t micro_first, stage; /* of the tasks in progress */
 } sb_mlm;
 
-/* Check the options against each other and the number of ranks, say how much
- * memory is needed, take it. Weights are zero. */
+/* Check the options against each other, the number of ranks and the memory
+ * (sizes.h), then take it. Weights are zero. */
 SB_MUST_USE sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
                                   const sb_vocab *vocab, sb_mlm **mlm_out);
 void sb_mlm_close(sb_mlm *m); /* local; NULL is fine */

@@ -38,7 +38,8 @@ typedef struct sb_mlm_options {
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
-    uint32_t head_group; /* masked positions scored at once             */
+    uint32_t head_group;   /* masked positions scored at once             */
+    uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */
     uint64_t seed;
     int threads;
 } sb_mlm_options;
