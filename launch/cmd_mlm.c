@@ -13,6 +13,13 @@
 #include "trainer/metrics.h"
 #include "trainer/mlm/pretrain.h"
 
+static sb_schedule_shape shape_of(const char *name)
+{
+    return *name == 'l'                    ? SB_SCHEDULE_LINEAR
+           : strcmp(name, "constant") == 0 ? SB_SCHEDULE_CONSTANT
+                                           : SB_SCHEDULE_COSINE;
+}
+
 static sb_mlm_options options(const sb_app *a)
 {
     const sb_config *c = a->config;
@@ -38,7 +45,8 @@ static sb_mlm_options options(const sb_app *a)
         .attention_dropout = F32("attention-dropout"),
         .schedule = {.lr = sb_config_real(c, "lr"),
                      .warmup = U64("warmup"),
-                     .steps = U64("steps")},
+                     .steps = U64("steps"),
+                     .shape = shape_of(sb_config_text(c, "schedule"))},
         .adam = {.beta1 = sb_config_real(c, "beta1"),
                  .beta2 = sb_config_real(c, "beta2"),
                  .eps = F32("adam-eps"),

@@ -125,6 +125,9 @@ const sb_option sb_options[] = {
     INT("steps", MLM, "250000", 1, BIG, "updates in all"),
     REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),
     INT("warmup", MLM, "0", 0, BIG, "steps of linear warm-up"),
+    CHOICE("schedule", MLM, "linear", "linear|constant|cosine",
+           "the learning rate behind the warm-up: falls to 0, stays, or falls "
+           "to 0 along half a cosine"),
     REAL("weight-decay", MLM, "0", 0, 10,
          "decoupled, not for biases and norms"),
     REAL("beta1", MLM, "0.9", 0, 0.999999, "Adam"),

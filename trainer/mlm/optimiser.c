@@ -10,13 +10,6 @@
 #include "comm/reduce.h"
 #include "trainer/kernels/kernels.h"
 
-double sb_schedule_at(const sb_schedule *s, uint64_t step)
-{
-    if (step < s->warmup) return s->lr * (double)step / (double)s->warmup;
-    if (step >= s->steps) return 0;
-    return s->lr * (double)(s->steps - step) / (double)(s->steps - s->warmup);
-}
-
 sb_status sb_optimiser_open(sb_comm *c, const sb_layout *l, sb_table *table,
                             sb_optimiser *o_out)
 {

@@ -204,6 +204,7 @@ sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
 {
     run r = {.train = train_split, .heldout = heldout, .vocab = vocab, .o = o};
     sb_kernels_start();
+    SB_TRY(sb_agree(c, sb_schedule_check(&o->schedule)));
     SB_TRY(sb_agree(c, check_corpus(&r)));
     sb_status st = sb_comm_rank(c) == 0 ? sb_dir_make(o->dir) : SB_OK;
     SB_TRY(sb_agree(c, st));

@@ -19,6 +19,7 @@
 #include "dataset/vocab.h"
 #include "trainer/mlm/layout.h"
 #include "trainer/mlm/optimiser.h"
+#include "trainer/mlm/schedule.h"
 
 typedef struct sb_mlm_options {
     const char *dir;      /* checkpoints and metrics.jsonl               */
