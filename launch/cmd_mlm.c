@@ -91,18 +91,22 @@ static sb_status find(const char *dir, const char *name, int last, double *out)
 
 static sb_status summary(const char *dir)
 {
-    double before, after, unigram, random;
+    double before, after, unigram, random, accuracy;
     SB_TRY(find(dir, "heldout_loss", 0, &before));
     SB_TRY(find(dir, "heldout_loss", 1, &after));
     SB_TRY(find(dir, "unigram_loss", 1, &unigram));
     SB_TRY(find(dir, "random_loss", 1, &random));
+    SB_TRY(find(dir, "heldout_accuracy", 1, &accuracy));
     if (isnan(after)) return SB_OK;
     printf("held-out MLM loss (nats per masked token)\n"
            "  at random, ln V        %8.4f\n"
            "  unigram distribution   %8.4f\n"
            "  before training        %8.4f\n"
-           "  after training         %8.4f   (%.4f better than the unigrams)\n",
-           random, unigram, before, after, unigram - after);
+           "  after training         %8.4f   (%.4f better than the unigrams)\n"
+           "  perplexity, then       %8.2f\n"
+           "  accuracy, then         %8.2f %% of the masked tokens\n",
+           random, unigram, before, after, unigram - after, exp(after),
+           100 * accuracy);
     return SB_OK;
 }
 

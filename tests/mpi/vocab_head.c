@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The output layer at this np: loss and gradients against the plain softmax
- * in double, and the same bits as a hash of np 1 says; blocks that ranks lack,
+ * The output layer at this np: loss, who is right, and gradients against the
+ * plain softmax in double, and the same bits as a hash of np 1 says; blocks that ranks lack,
  * a rank without a position, logits kept and computed again. */
 #include <inttypes.h>
 #include <math.h>
@@ -28,6 +28,13 @@ static void fill(void)
     sb_rng_normal(key, 3, 0, &z[0][0], M * D, 1.0f);
     for (uint32_t m = 0; m < M; m++)
         target[m] = m == 0 ? 0 : m == 1 ? V - 1 : (m * 29) % V;
+    for (int k = 0; k < D; k++) {
+        z[0][k] = 3 * E[0][k];          /* position 0 is right      */
+        z[1][k] = 1;                    /* 1 as likely as piece 7:  */
+        E[7][k] = E[V - 1][k] = 0.5f;   /* exact in any order       */
+        z[2][k] = -2 * E[target[2]][k]; /* 2 is wrong               */
+    }
+    bias[7] = bias[V - 1] = 0.25f;
 }
 
 /* p[v] of position m, and the loss. */
@@ -76,6 +83,23 @@ static void check_gradients(const sb_table *t, const float *dz)
     }
 }
 
+static void check_positions(const sb_head *h, double loss)
+{
+    double p[V], sum = 0;
+    const uint8_t *correct = sb_head_correct(h);
+    for (uint32_t m = 0; m < M; m++) {
+        int best = 1;
+        CHECK(close_to(sb_head_loss(h)[m], softmax(m, p)));
+        for (uint32_t v = 0; v < V; v++) best &= p[target[m]] >= p[v];
+        CHECK(correct[m] == best);
+        sum += sb_head_loss(h)[m];
+    }
+    CHECK(sum == loss);
+    softmax(1, p);
+    CHECK(p[7] == p[V - 1]);
+    CHECK(correct[0] && correct[1] && !correct[2]);
+}
+
 /* Returns a hash of loss, dz, and the table's gradient, equal on all ranks. */
 static uint64_t run(uint64_t block, size_t keep_bytes, int workers)
 {
@@ -104,6 +128,7 @@ static uint64_t run(uint64_t block, size_t keep_bytes, int workers)
     sb_comm_gather_cut(comm, all.dz, bytes);
     for (uint32_t m = 0; m < M; m++) want += softmax(m, p);
     CHECK(close_to(loss, want));
+    check_positions(h, loss);
     check_gradients(t, all.dz);
     memcpy(all.grad + t->first * D, t->grad,
            (size_t)(t->last - t->first) * D * sizeof(float));

@@ -16,7 +16,8 @@
 
 typedef struct run {
     sb_mlm *m;
-    sb_corpus *train, *heldout;
+    sb_corpus *train;
+    sb_heldout heldout;
     const sb_vocab *vocab;
     const sb_mlm_options *o;
     sb_metrics *metrics;
@@ -58,20 +59,9 @@ static int is_told(const run *r)
 
 static sb_status evaluate(run *r)
 {
-    static const char *const name[] = {"heldout_loss", "unigram_loss",
-                                       "random_loss"};
-    sb_evaluation e = {0};
-    SB_TRY(sb_mlm_evaluate(r->m, r->heldout, sb_corpus_counts(r->train),
-                           r->o->eval_samples, &e));
-    r->stop = e.stop;
-    if (e.stop) return SB_OK;
-    double value[] = {e.loss, e.unigram, e.random};
-    sb_metrics_line(r->metrics, r->step, name, value, 3);
-    sb_log(SB_LOG_INFO,
-           "held-out loss %.4f after %" PRIu64 " steps (%" PRIu64
-           " masked tokens of %" PRIu64
-           " documents; unigram %.4f, random %.4f)",
-           e.loss, r->step, e.masked, e.documents, e.unigram, e.random);
+    SB_TRY(sb_mlm_evaluate(r->m, &r->heldout, sb_corpus_counts(r->train),
+                           &r->stop));
+    if (!r->stop) sb_heldout_tell(&r->heldout, r->step, r->metrics);
     return SB_OK;
 }
 
@@ -202,17 +192,19 @@ static sb_status check_corpus(const run *r)
 sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
                        const sb_vocab *vocab, const sb_mlm_options *o)
 {
-    run r = {.train = train_split, .heldout = heldout, .vocab = vocab, .o = o};
+    run r = {.train = train_split, .vocab = vocab, .o = o};
     sb_kernels_start();
     SB_TRY(sb_agree(c, sb_schedule_check(&o->schedule)));
     SB_TRY(sb_agree(c, check_corpus(&r)));
     sb_status st = sb_comm_rank(c) == 0 ? sb_dir_make(o->dir) : SB_OK;
     SB_TRY(sb_agree(c, st));
     SB_TRY(sb_mlm_open(c, o, vocab, &r.m));
-    st = train(&r);
+    st = sb_agree(c, sb_heldout_open(heldout, o->eval_samples, &r.heldout));
+    if (st == SB_OK) st = train(&r);
     sb_error why = *sb_error_last();
     sb_status closed = sb_metrics_close(r.metrics);
     st = st == SB_OK ? sb_agree(c, closed) : sb_error_set(&why);
+    sb_heldout_close(&r.heldout);
     sb_mlm_close(r.m);
     return st;
 }

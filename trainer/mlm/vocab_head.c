@@ -20,9 +20,12 @@ struct sb_head {
     float *max, *sum; /* [blocks, M]                                    */
     float *lse;       /* [M]                                            */
     double *hit;      /* [M] the target's logit                         */
+    double *loss;     /* [M] cross entropy of each position             */
+    uint8_t *correct; /* [M] no logit is larger than the target's       */
     int32_t *column;  /* [workers, M] the target's column in a block    */
     size_t *cut;      /* [size + 1]                                     */
     size_t logits_cap, max_cap, sum_cap, lse_cap, hit_cap, column_cap;
+    size_t loss_cap, correct_cap;
     /* the call in progress */
     const float *z;
     const uint32_t *target;
@@ -58,7 +61,8 @@ void sb_head_close(sb_head *h)
 {
     if (!h) return;
     sb_tree_close(h->tree);
-    void *grown[] = {h->logits, h->max, h->sum, h->lse, h->hit, h->column};
+    void *grown[] = {h->logits, h->max,    h->sum,  h->lse,
+                     h->hit,    h->column, h->loss, h->correct};
     for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++) free(grown[i]);
     sb_free(h->cut);
     sb_free(h);
@@ -82,6 +86,8 @@ static sb_status room(sb_head *h, size_t M)
         sb_grow(&h->sum, &h->sum_cap, pairs, sizeof *h->sum, "softmax sums"));
     SB_TRY(sb_grow(&h->lse, &h->lse_cap, M, sizeof *h->lse, "softmax sums"));
     SB_TRY(sb_grow(&h->hit, &h->hit_cap, M, sizeof *h->hit, "softmax sums"));
+    SB_TRY(sb_grow(&h->loss, &h->loss_cap, M, sizeof *h->loss, "losses"));
+    SB_TRY(sb_grow(&h->correct, &h->correct_cap, M, 1, "losses"));
     return sb_grow(&h->column, &h->column_cap, M * workers, sizeof *h->column,
                    "targets");
 }
@@ -129,6 +135,28 @@ static sb_status forward_block(void *context, size_t task, int worker)
     return SB_OK;
 }
 
+/* A logit is the same float wherever it is looked at, so the target's equals a
+ * block's maximum if it is that maximum. */
+static void judge(sb_head *h)
+{
+    for (size_t m = 0; m < h->M; m++) {
+        h->loss[m] = (double)h->lse[m] - h->hit[m];
+        h->correct[m] = 1;
+        for (uint64_t b = 0; b < h->table->blocks; b++)
+            h->correct[m] &= h->hit[m] >= (double)h->max[b * h->M + m];
+    }
+}
+
+const double *sb_head_loss(const sb_head *h)
+{
+    return h->loss;
+}
+
+const uint8_t *sb_head_correct(const sb_head *h)
+{
+    return h->correct;
+}
+
 sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
                           size_t M, double *loss_out)
 {
@@ -146,8 +174,9 @@ sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
     sb_xent_merge(h->lse, h->max, h->sum, (size_t)t->blocks, M);
     /* One rank knows each target's logit, the others add zero: exact. */
     sb_comm_sum_f64(t->comm, h->hit, M);
+    judge(h);
     double loss = 0;
-    for (size_t m = 0; m < M; m++) loss += (double)h->lse[m] - h->hit[m];
+    for (size_t m = 0; m < M; m++) loss += h->loss[m];
     *loss_out = loss;
     return SB_OK;
 }

@@ -37,6 +37,12 @@ SB_MUST_USE sb_status sb_head_forward(sb_head *h, const float *z,
                                       const uint32_t *target, size_t M,
                                       double *loss_out);
 
+/* What the last forward made of every position, [M]: the cross entropy in nats,
+ * and whether no logit is larger than the target's. Borrowed until the next
+ * forward; the same bits on every rank and for any number of ranks. Local. */
+const double *sb_head_loss(const sb_head *h);
+const uint8_t *sb_head_correct(const sb_head *h);
+
 /* After a forward, whose z and target must still be there: add the gradients of
  * loss x scale to the table's grad and bias_grad, and dz[0 .. mine) <- this
  * rank's rows [cut[rank], cut[rank+1]) of the gradient of z. cut: [size + 1]
