@@ -134,6 +134,11 @@ const sb_option sb_options[] = {
     REAL("beta2", MLM, "0.999", 0, 0.999999, "Adam"),
     REAL("adam-eps", MLM, "1e-8", 1e-30, 1, "Adam"),
     REAL("clip", MLM, "0", 0, 1e30, "largest gradient norm, 0: no clipping"),
+    REAL("spike-deviations", MLM, "6", 0, 1e6,
+         "training diverges if the loss is this many deviations above its "
+         "running mean, 0: only if it is no number"),
+    CHOICE("on-divergence", MLM, "stop", "stop|skip",
+           "stop with advice, or leave the batch out and warn (10 at most)"),
     REAL("mask-prob", MLM, "0.15", 0.001, 0.999, "share of tokens masked"),
     REAL("dropout", MLM, "0.1", 0, 0.9, "on embeddings and feed-forward"),
     REAL("attention-dropout", MLM, "0.1", 0, 0.9, "on attention weights"),

@@ -22,6 +22,7 @@ typedef struct run {
     const sb_mlm_options *o;
     sb_metrics *metrics;
     sb_progress progress;
+    sb_divergence divergence;
     uint64_t step, saved; /* updates done; the newest checkpoint's */
     int stop;             /* asked to, by all ranks' agreement     */
     /* of this call: steps, their tokens, seconds, and seconds of waiting */
@@ -32,7 +33,7 @@ typedef struct run {
 static sb_status save(run *r)
 {
     if (r->saved == r->step && r->step) return SB_OK;
-    SB_TRY(sb_mlm_save(r->m, r->vocab, r->step));
+    SB_TRY(sb_mlm_save(r->m, r->vocab, r->step, &r->divergence));
     r->saved = r->step;
     return SB_OK;
 }
@@ -73,11 +74,12 @@ static void record(run *r, const sb_wave *w, double norm, double lr, double s,
 {
     static const char *const name[] = {"loss",         "lr",     "grad_norm",
                                        "tokens_per_s", "masked", "waiting",
-                                       "bytes_sent"};
+                                       "bytes_sent",   "skipped"};
     double rate = (double)w->tokens / s, share = wait / s;
-    double value[] = {r->loss,           lr,    norm,        rate,
-                      (double)w->masked, share, (double)sent};
-    sb_metrics_line(r->metrics, r->step, name, value, 7);
+    double value[] = {
+        r->loss,           lr,    norm,         rate,
+        (double)w->masked, share, (double)sent, (double)r->divergence.skips};
+    sb_metrics_line(r->metrics, r->step, name, value, 8);
     sb_progress_show(
         &r->progress, (double)r->step / (double)r->o->schedule.steps,
         "step %" PRIu64 "/%" PRIu64
@@ -85,32 +87,69 @@ static void record(run *r, const sb_wave *w, double norm, double lr, double s,
         r->step, r->o->schedule.steps, r->loss, lr, rate, 100 * share);
 }
 
-static sb_status diverged(run *r, sb_status st)
+/* What a bad batch means is decided alike on all ranks: those on unlike
+ * processors may see losses that differ in the last bit. */
+static sb_status check_loss(run *r, double loss)
 {
-    if (st != SB_ENAN) return st;
-    return sb_hint("a lower --lr or a longer --warmup; the last saved state is "
-                   "step %" PRIu64 " in %s",
-                   r->saved, r->o->dir);
+    return sb_agree(r->m->comm,
+                    sb_divergence_check(&r->divergence, &r->o->divergence, loss,
+                                        r->step + 1));
 }
 
-/* One update; or none, and r->stop is set. */
+static sb_status update(run *r, const sb_wave *w, double lr, double *norm)
+{
+    SB_TRY(sb_mlm_backward(r->m, w));
+    return sb_optimiser_step(&r->m->optimiser, r->m->grads, &r->o->adam, lr,
+                             r->step + 1, r->m->pool, r->m->w, norm);
+}
+
+/* After SB_ENAN, before anything is updated: the batch is left out, or the run
+ * ends. */
+static sb_status diverged(run *r, uint64_t batch)
+{
+    const sb_mlm_options *o = r->o;
+    sb_divergence *d = &r->divergence;
+    if (o->divergence.skip && sb_divergence_skip(d, batch)) {
+        sb_table_drop_gradients(r->m->table);
+        sb_log(SB_LOG_WARN,
+               "%s: samples %" PRIu64 " to %" PRIu64
+               " are left out (batch %" PRIu64 " of at most %d); if it goes "
+               "on, a lower --lr first, then a longer --warmup or --clip 1",
+               sb_error_last()->text, batch * o->batch,
+               (batch + 1) * o->batch - 1, d->skips, SB_SKIPS_MAX);
+        return SB_OK;
+    }
+    if (o->divergence.skip)
+        return sb_hint("a lower --lr first, then a longer --warmup or --clip "
+                       "1: %" PRIu64 " batches have been left out already; "
+                       "the last saved state is step %" PRIu64 " in %.60s",
+                       d->skips, r->saved, o->dir);
+    return sb_hint("a lower --lr first, then a longer --warmup or --clip 1; "
+                   "--on-divergence skip leaves such batches out; the last "
+                   "saved state is step %" PRIu64 " in %.60s",
+                   r->saved, o->dir);
+}
+
+/* One update, or none: r->stop is set, or the batch is left out. */
 static sb_status step(run *r)
 {
     const sb_mlm_options *o = r->o;
     const sb_comm *c = r->m->comm;
     double start = sb_now(), waited = sb_comm_seconds(c), norm = 0;
-    uint64_t sent = sb_comm_sent(c);
+    uint64_t sent = sb_comm_sent(c), batch = r->step + r->divergence.skips;
     sb_wave w;
-    SB_TRY(sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, r->step * o->batch, 0,
-                          &w));
+    SB_TRY(
+        sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, batch * o->batch, 0, &w));
     r->stop = w.stop;
     if (w.stop) return SB_OK;
     double lr = sb_schedule_at(&o->schedule, r->step);
-    SB_TRY(sb_mlm_backward(r->m, &w));
-    SB_TRY(diverged(r, sb_optimiser_step(&r->m->optimiser, r->m->grads,
-                                         &o->adam, lr, r->step + 1, r->m->pool,
-                                         r->m->w, &norm)));
-    r->loss = w.masked ? w.loss_sum / (double)w.masked : 0;
+    double loss = w.masked ? w.loss_sum / (double)w.masked : 0;
+    sb_status st = check_loss(r, loss);
+    if (st == SB_OK) st = update(r, &w, lr, &norm);
+    if (st == SB_ENAN) return diverged(r, batch);
+    SB_TRY(st);
+    if (w.masked) sb_divergence_observe(&r->divergence, loss);
+    r->loss = loss;
     double s = sb_now() - start, wait = sb_comm_seconds(c) - waited;
     r->step++;
     r->steps++;
@@ -131,8 +170,10 @@ static sb_status loop(run *r)
     sb_progress_begin(&r->progress, "mlm",
                       (double)r->step / (double)o->schedule.steps);
     while (!r->stop && r->step < end) {
+        uint64_t before = r->step;
         SB_TRY(step(r));
         if (r->stop) break;
+        if (r->step == before) continue;
         if (r->step == end ||
             (o->checkpoint_every && r->step % o->checkpoint_every == 0))
             SB_TRY(save(r));
@@ -155,7 +196,7 @@ static sb_status train(run *r)
 {
     const sb_mlm_options *o = r->o;
     int found;
-    SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &found));
+    SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &r->divergence, &found));
     r->saved = r->step;
     if (found)
         sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64,

@@ -17,6 +17,7 @@
 #include "comm/comm.h"
 #include "dataset/corpus.h"
 #include "dataset/vocab.h"
+#include "trainer/mlm/divergence.h"
 #include "trainer/mlm/layout.h"
 #include "trainer/mlm/optimiser.h"
 #include "trainer/mlm/schedule.h"
@@ -34,6 +35,7 @@ typedef struct sb_mlm_options {
     float mask_prob, dropout, attention_dropout;
     sb_schedule schedule;
     sb_adam_options adam;
+    sb_divergence_options divergence;
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
@@ -43,7 +45,8 @@ typedef struct sb_mlm_options {
 } sb_mlm_options;
 
 /* Train, or go on where the newest checkpoint in dir stands; losses and
- * held-out losses go to <dir>/metrics.jsonl. Collective. SB_ESTOP after a signal, with a checkpoint. */
+ * held-out losses go to <dir>/metrics.jsonl. Collective. SB_ESTOP after a signal, with a
+ * checkpoint; SB_ENAN if training diverges, without a new one. */
 SB_MUST_USE sb_status sb_mlm_train(sb_comm *c, sb_corpus *train,
                                    sb_corpus *heldout, const sb_vocab *vocab,
                                    const sb_mlm_options *o);
