@@ -128,6 +128,10 @@ const sb_option sb_options[] = {
     CHOICE("schedule", MLM, "linear", "linear|constant|cosine",
            "the learning rate behind the warm-up: falls to 0, stays, or falls "
            "to 0 along half a cosine"),
+    BOOL("lr-find", MLM, "false",
+         "do not train: print losses while the learning rate rises, and "
+         "suggest one"),
+    INT("lr-find-steps", MLM, "100", 24, 1e6, "steps of that"),
     REAL("weight-decay", MLM, "0", 0, 10,
          "decoupled, not for biases and norms"),
     REAL("beta1", MLM, "0.9", 0, 0.999999, "Adam"),

@@ -87,13 +87,13 @@ static void record(run *r, const sb_wave *w, double norm, double lr, double s,
         r->step, r->o->schedule.steps, r->loss, lr, rate, 100 * share);
 }
 
-/* What a bad batch means is decided alike on all ranks: those on unlike
- * processors may see losses that differ in the last bit. */
-static sb_status check_loss(run *r, double loss)
+/* Rank 0's mean loss on all ranks, so that ranks on unlike processors, which
+ * may differ in the last bit, decide alike what it means. */
+static double loss_of(const run *r, const sb_wave *w)
 {
-    return sb_agree(r->m->comm,
-                    sb_divergence_check(&r->divergence, &r->o->divergence, loss,
-                                        r->step + 1));
+    double loss = w->masked ? w->loss_sum / (double)w->masked : 0;
+    sb_comm_bcast(r->m->comm, &loss, sizeof loss, 0);
+    return loss;
 }
 
 static sb_status update(run *r, const sb_wave *w, double lr, double *norm)
@@ -143,8 +143,9 @@ static sb_status step(run *r)
     r->stop = w.stop;
     if (w.stop) return SB_OK;
     double lr = sb_schedule_at(&o->schedule, r->step);
-    double loss = w.masked ? w.loss_sum / (double)w.masked : 0;
-    sb_status st = check_loss(r, loss);
+    double loss = loss_of(r, &w);
+    sb_status st =
+        sb_divergence_check(&r->divergence, &o->divergence, loss, r->step + 1);
     if (st == SB_OK) st = update(r, &w, lr, &norm);
     if (st == SB_ENAN) return diverged(r, batch);
     SB_TRY(st);
@@ -230,22 +231,40 @@ static sb_status check_corpus(const run *r)
     return SB_OK;
 }
 
+/* The model without weights, after everything was checked that needs none. */
+static sb_status open_model(run *r, sb_comm *c)
+{
+    sb_kernels_start();
+    SB_TRY(sb_agree(c, check_corpus(r)));
+    return sb_mlm_open(c, r->o, r->vocab, &r->m);
+}
+
 sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
                        const sb_vocab *vocab, const sb_mlm_options *o)
 {
     run r = {.train = train_split, .vocab = vocab, .o = o};
-    sb_kernels_start();
     SB_TRY(sb_agree(c, sb_schedule_check(&o->schedule)));
-    SB_TRY(sb_agree(c, check_corpus(&r)));
+    SB_TRY(open_model(&r, c));
     sb_status st = sb_comm_rank(c) == 0 ? sb_dir_make(o->dir) : SB_OK;
-    SB_TRY(sb_agree(c, st));
-    SB_TRY(sb_mlm_open(c, o, vocab, &r.m));
-    st = sb_agree(c, sb_heldout_open(heldout, o->eval_samples, &r.heldout));
+    if (st == SB_OK) st = sb_heldout_open(heldout, o->eval_samples, &r.heldout);
+    st = sb_agree(c, st);
     if (st == SB_OK) st = train(&r);
     sb_error why = *sb_error_last();
     sb_status closed = sb_metrics_close(r.metrics);
     st = st == SB_OK ? sb_agree(c, closed) : sb_error_set(&why);
     sb_heldout_close(&r.heldout);
+    sb_mlm_close(r.m);
+    return st;
+}
+
+sb_status sb_mlm_find_lr(sb_comm *c, sb_corpus *train_split,
+                         const sb_vocab *vocab, const sb_mlm_options *o,
+                         size_t steps, sb_lr_curve *curve_out)
+{
+    run r = {.train = train_split, .vocab = vocab, .o = o};
+    SB_TRY(open_model(&r, c));
+    sb_status st = sb_mlm_init(r.m, vocab, sb_corpus_counts(train_split));
+    if (st == SB_OK) st = sb_lr_find(r.m, train_split, steps, curve_out);
     sb_mlm_close(r.m);
     return st;
 }

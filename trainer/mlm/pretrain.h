@@ -19,6 +19,7 @@
 #include "dataset/vocab.h"
 #include "trainer/mlm/divergence.h"
 #include "trainer/mlm/layout.h"
+#include "trainer/mlm/lr_find.h"
 #include "trainer/mlm/optimiser.h"
 #include "trainer/mlm/schedule.h"
 
@@ -50,5 +51,13 @@ typedef struct sb_mlm_options {
 SB_MUST_USE sb_status sb_mlm_train(sb_comm *c, sb_corpus *train,
                                    sb_corpus *heldout, const sb_vocab *vocab,
                                    const sb_mlm_options *o);
+
+/* Instead of training: the learning rate range test, from the first weights.
+ * Neither reads nor writes the folder o->dir. Close *curve_out with
+ * sb_lr_curve_close. Collective. */
+SB_MUST_USE sb_status sb_mlm_find_lr(sb_comm *c, sb_corpus *train,
+                                     const sb_vocab *vocab,
+                                     const sb_mlm_options *o, size_t steps,
+                                     sb_lr_curve *curve_out);
 
 #endif
