@@ -61,7 +61,7 @@ static sb_mlm_options options(const sb_app *a)
         .eval_samples = U64("eval-samples"),
         .checkpoint_every = U64("checkpoint-every"),
         .keep = (unsigned)sb_config_int(c, "keep"),
-        .logit_bytes = U64("logit-memory"),
+        .head_group = U32("head-group"),
         .seed = U64("seed"),
         .threads = (int)sb_config_int(c, "threads")};
 #undef U32
@@ -167,19 +167,23 @@ sb_status sb_cmd_mlm(sb_app *a)
     char *dir = NULL, *init = NULL;
     sb_vocab *vocab = NULL;
     sb_corpus *corpus = NULL;
+    sb_sampling sampling = {0};
     sb_mlm_options o = options(a);
     sb_status st;
     SB_GOTO(st, sb_app_vocab(a, &vocab), out);
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &corpus), out);
+    SB_GOTO(st, sb_app_sampling(a, vocab, corpus, &sampling), out);
     st = sb_app_path(a, NULL, "mlm", &dir);
     if (st == SB_OK) st = init_dir(a, &init);
     SB_GOTO(st, sb_agree(a->comm, st), out);
     o.dir = dir;
     o.init_dir = init;
+    o.sampling = &sampling;
     o.shape.vocab = sb_vocab_size(vocab);
     st = sb_config_bool(a->config, "lr-find") ? find_lr(a, corpus, vocab, &o)
                                               : train(a, corpus, vocab, &o);
 out:
+    sb_sampling_close(&sampling);
     sb_corpus_close(corpus);
     sb_vocab_close(vocab);
     sb_free(dir);

@@ -75,9 +75,9 @@ static sb_status measure(sb_mlm *m, sb_corpus *train, size_t i, double best,
     sb_comm_bcast(m->comm, &p->loss, sizeof p->loss, 0);
     *over_out = !isfinite(p->loss) || p->loss > 4 * best;
     if (*over_out) return SB_OK;
-    SB_TRY(sb_mlm_backward(m, &w));
-    sb_status st = sb_optimiser_step(&m->optimiser, m->grads, &m->o->adam,
-                                     p->lr, i + 1, m->pool, m->w, &norm);
+    SB_TRY(sb_mlm_backward(m));
+    sb_status st = sb_optimiser_step(&m->optimiser, &m->o->adam, p->lr, i + 1,
+                                     m->pool, m->w, &norm);
     *over_out = st == SB_ENAN;
     return st == SB_ENAN ? SB_OK : st;
 }

@@ -96,27 +96,28 @@ static double loss_of(const run *r, const sb_wave *w)
     return loss;
 }
 
-static sb_status update(run *r, const sb_wave *w, double lr, double *norm)
+static sb_status update(run *r, double lr, double *norm)
 {
-    SB_TRY(sb_mlm_backward(r->m, w));
-    return sb_optimiser_step(&r->m->optimiser, r->m->grads, &r->o->adam, lr,
-                             r->step + 1, r->m->pool, r->m->w, norm);
+    SB_TRY(sb_mlm_backward(r->m));
+    return sb_optimiser_step(&r->m->optimiser, &r->o->adam, lr, r->step + 1,
+                             r->m->pool, r->m->w, norm);
 }
 
 /* After SB_ENAN, before anything is updated: the batch is left out, or the run
- * ends. */
+ * ends. Its gradients are of no consequence: the next batch's take their
+ * place. */
 static sb_status diverged(run *r, uint64_t batch)
 {
     const sb_mlm_options *o = r->o;
     sb_divergence *d = &r->divergence;
     if (o->divergence.skip && sb_divergence_skip(d, batch)) {
-        sb_table_drop_gradients(r->m->table);
         sb_log(SB_LOG_WARN,
-               "%s: samples %" PRIu64 " to %" PRIu64
-               " are left out (batch %" PRIu64 " of at most %d); if it goes "
-               "on, a lower --lr first, then a longer --warmup or --clip 1",
+               "%s: its batch, samples %" PRIu64 " to %" PRIu64
+               ", is left out, %" PRIu64 " of at most %d (show-batch --step "
+               "%" PRIu64 " shows it); if that goes on, a lower --lr first, "
+               "then a longer --warmup or --clip 1",
                sb_error_last()->text, batch * o->batch,
-               (batch + 1) * o->batch - 1, d->skips, SB_SKIPS_MAX);
+               (batch + 1) * o->batch - 1, d->skips, SB_SKIPS_MAX, batch);
         return SB_OK;
     }
     if (o->divergence.skip)
@@ -146,7 +147,7 @@ static sb_status step(run *r)
     double loss = loss_of(r, &w);
     sb_status st =
         sb_divergence_check(&r->divergence, &o->divergence, loss, r->step + 1);
-    if (st == SB_OK) st = update(r, &w, lr, &norm);
+    if (st == SB_OK) st = update(r, lr, &norm);
     if (st == SB_ENAN) return diverged(r, batch);
     SB_TRY(st);
     if (w.masked) sb_divergence_observe(&r->divergence, loss);
@@ -215,7 +216,7 @@ static sb_status train(run *r)
 static sb_status check_corpus(const run *r)
 {
     const sb_mlm_options *o = r->o;
-    uint64_t n = sb_mix_places(sb_corpus_document_mix(r->train));
+    uint64_t n = sb_batch_places(r->train, o->sampling);
     if (sb_corpus_vocab_hash(r->train) != sb_vocab_hash(r->vocab)) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "the corpus was encoded with another vocabulary");
@@ -224,7 +225,7 @@ static sb_status check_corpus(const run *r)
     if (n < o->batch) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "an epoch holds %" PRIu64
-                " documents, fewer than one batch of %u",
+                " samples, fewer than one batch of %u",
                 n, o->batch);
         return sb_hint("ingest more text, or lower --batch");
     }

@@ -16,6 +16,7 @@
 
 #include "comm/comm.h"
 #include "dataset/corpus.h"
+#include "dataset/sampling.h"
 #include "dataset/vocab.h"
 #include "trainer/mlm/divergence.h"
 #include "trainer/mlm/layout.h"
@@ -34,13 +35,14 @@ typedef struct sb_mlm_options {
     uint32_t batch, slots, max_length, micro_batch; /* micro 0: all        */
     uint32_t vocab_block; /* rows of a vocabulary block                  */
     float mask_prob, dropout, attention_dropout;
+    const sb_sampling *sampling; /* borrowed; NULL: plain samples        */
     sb_schedule schedule;
     sb_adam_options adam;
     sb_divergence_options divergence;
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
-    uint64_t logit_bytes; /* logits kept between the head's passes       */
+    uint32_t head_group; /* masked positions scored at once             */
     uint64_t seed;
     int threads;
 } sb_mlm_options;

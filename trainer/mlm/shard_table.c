@@ -310,11 +310,3 @@ out:
     sb_free(next);
     return st;
 }
-
-void sb_table_drop_gradients(sb_table *t)
-{
-    size_t rows = (size_t)(t->last - t->first);
-    if (!rows) return;
-    memset(t->grad, 0, rows * t->dim * sizeof *t->grad);
-    memset(t->bias_grad, 0, rows * sizeof *t->bias_grad);
-}

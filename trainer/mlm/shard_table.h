@@ -75,8 +75,4 @@ typedef struct sb_slot_grad {
 SB_MUST_USE sb_status sb_table_push(sb_table *t, const sb_slot_grad *slots,
                                     size_t nslots, uint32_t skip);
 
-/* Drop the gradients of the rows and biases owned, as an update does that has
- * used them. Local. */
-void sb_table_drop_gradients(sb_table *t);
-
 #endif

@@ -187,6 +187,18 @@ static void add(tensors *t, const sb_tensor *base, const char *prefix,
     t->n++;
 }
 
+/* The part of parameter i that this rank owns: elements [*from_out, *to_out) of
+ * the flat vector; returns where they lie in the optimiser's arrays. */
+static size_t own_part(const sb_mlm *m, size_t i, size_t *from_out,
+                       size_t *to_out)
+{
+    const sb_param *p = &m->layout.param[i];
+    const sb_own *own = m->optimiser.own;
+    while (m->layout.stage_at[own - m->optimiser.own + 1] <= p->at) own++;
+    sb_param_part(p, own->first, own->last, from_out, to_out);
+    return own->at + (*from_out - own->first);
+}
+
 /* Every tensor, and the part of each that this rank writes. Weights of the
  * flat vector are on every rank; each writes what it owns. Rank 0 writes
  * `course`, the words of mlm.divergence. */
@@ -205,7 +217,7 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
         sb_free(t.table);
         return st;
     }
-    const float *flat[] = {m->w + o->first, o->m, o->v};
+    const float *moments[] = {NULL, o->m, o->v};
     const float *rows[] = {k->rows, k->m, k->v};
     const float *bias[] = {k->bias, k->bias_m, k->bias_v};
     sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
@@ -215,11 +227,9 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
             (k->last - k->first) * k->dim, rows[kind]);
         add(&t, &thin, prefix[kind], k->first, k->last - k->first, bias[kind]);
         for (size_t i = 0; i < l->params; i++) {
-            const sb_param *p = &l->param[i];
-            size_t from, to;
-            sb_param_part(p, o->first, o->last, &from, &to);
-            add(&t, &p->tensor, prefix[kind], from - p->at, to - from,
-                flat[kind] + (from - o->first));
+            size_t from, to, at = own_part(m, i, &from, &to);
+            add(&t, &l->param[i].tensor, prefix[kind], from - l->param[i].at,
+                to - from, kind ? moments[kind] + at : m->w + from);
         }
     }
     sb_tensor last = divergence_tensor();
@@ -285,14 +295,12 @@ static sb_status get_weights(sb_ckpt *c, const sb_layout *l, float *w,
 static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
                              float *flat, float *rows, float *bias)
 {
-    const sb_optimiser *o = &m->optimiser;
     for (size_t i = 0; i < m->layout.params; i++) {
         const sb_param *p = &m->layout.param[i];
-        size_t from, to;
-        sb_param_part(p, o->first, o->last, &from, &to);
+        size_t from, to, at = own_part(m, i, &from, &to);
         if (from < to)
-            SB_TRY(get(c, &p->tensor, prefix, from - p->at, to - from,
-                       flat + (from - o->first)));
+            SB_TRY(
+                get(c, &p->tensor, prefix, from - p->at, to - from, flat + at));
     }
     return get_rows(c, &m->layout, m->table, prefix, rows, bias);
 }
