@@ -68,6 +68,8 @@ static int is_harmless(const char *name)
                                            "threads",
                                            "log",
                                            "stop-at",
+                                           "lr-find",
+                                           "lr-find-steps",
                                            "eval-every",
                                            "eval-samples",
                                            "keep",

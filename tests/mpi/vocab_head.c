@@ -28,6 +28,13 @@ static void fill(void)
     sb_rng_normal(key, 3, 0, &z[0][0], M * D, 1.0f);
     for (uint32_t m = 0; m < M; m++)
         target[m] = m == 0 ? 0 : m == 1 ? V - 1 : (m * 29) % V;
+    for (int k = 0; k < D; k++) {
+        z[0][k] = 3 * E[0][k];          /* position 0 is right      */
+        z[1][k] = 1;                    /* 1 as likely as piece 7:  */
+        E[7][k] = E[V - 1][k] = 0.5f;   /* exact in any order       */
+        z[2][k] = -2 * E[target[2]][k]; /* 2 is wrong               */
+    }
+    bias[7] = bias[V - 1] = 0.25f;
 }
 
 /* p[v] of position m, and the loss. */
@@ -113,6 +120,8 @@ static uint64_t run(uint64_t block, size_t group, int workers)
         CHECK(sb_head_correct(h)[m] == (p[target[m]] == most));
         want += one;
     }
+    const uint8_t *correct = sb_head_correct(h);
+    CHECK(correct[0] && correct[1] && !correct[2]);
     CHECK(close_to(loss, want));
     check_gradients(t, all.dz);
     memcpy(all.grad + t->first * D, t->grad,

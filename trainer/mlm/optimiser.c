@@ -10,13 +10,6 @@
 #include "comm/base/mem.h"
 #include "trainer/kernels/kernels.h"
 
-double sb_schedule_at(const sb_schedule *s, uint64_t step)
-{
-    if (step < s->warmup) return s->lr * (double)step / (double)s->warmup;
-    if (step >= s->steps) return 0;
-    return s->lr * (double)(s->steps - step) / (double)(s->steps - s->warmup);
-}
-
 static size_t squares(const sb_optimiser *o)
 {
     return o->layout->spans + 2 * (size_t)o->table->blocks;

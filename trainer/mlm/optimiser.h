@@ -17,16 +17,6 @@
 #include "trainer/mlm/layout.h"
 #include "trainer/mlm/shard_table.h"
 
-typedef struct sb_schedule {
-    double lr;
-    uint64_t warmup, steps;
-} sb_schedule;
-
-/* The learning rate of update `step` (from 0): linear warm-up s/warmup, then
- * linear decay (T - s) / (T - warmup), never below 0; a function of the global
- * step alone. As transformers' get_linear_schedule_with_warmup. */
-double sb_schedule_at(const sb_schedule *s, uint64_t step);
-
 typedef struct sb_adam_options {
     double beta1, beta2;
     float eps, decay;

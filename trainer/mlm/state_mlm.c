@@ -34,6 +34,14 @@ static sb_tensor bias_tensor(const sb_mlm_shape *s, const char *name)
     return t;
 }
 
+static sb_tensor divergence_tensor(void)
+{
+    return (sb_tensor){.name = "mlm.divergence",
+                       .dtype = SB_U64,
+                       .ndim = 1,
+                       .dim = {SB_DIVERGENCE_WORDS}};
+}
+
 static int from_word2vec(const sb_mlm *m, const sb_vocab *vocab,
                          const uint64_t *counts, uint64_t row)
 {
@@ -192,14 +200,15 @@ static size_t own_part(const sb_mlm *m, size_t i, size_t *from_out,
 }
 
 /* Every tensor, and the part of each that this rank writes. Weights of the
- * flat vector are on every rank; each writes what it owns. */
-static sb_status describe(sb_mlm *m, tensors *out)
+ * flat vector are on every rank; each writes what it owns. Rank 0 writes
+ * `course`, the words of mlm.divergence. */
+static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
 {
     static const char *const prefix[] = {"", "adam.m/", "adam.v/"};
     const sb_layout *l = &m->layout;
     const sb_optimiser *o = &m->optimiser;
     const sb_table *k = m->table;
-    size_t n = 3 * (l->params + 2);
+    size_t n = 3 * (l->params + 2) + 1;
     tensors t = {0};
     SB_TRY(sb_alloc(n, sizeof *t.table, "checkpoint's tensors", &t.table));
     sb_status st =
@@ -223,18 +232,24 @@ static sb_status describe(sb_mlm *m, tensors *out)
                 to - from, kind ? moments[kind] + at : m->w + from);
         }
     }
+    sb_tensor last = divergence_tensor();
+    uint64_t words = sb_comm_rank(m->comm) == 0 ? SB_DIVERGENCE_WORDS : 0;
+    add(&t, &last, "", 0, words, course);
     *out = t;
     return SB_OK;
 }
 
-sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step)
+sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step,
+                      const sb_divergence *d)
 {
     tensors t = {0};
-    sb_status st = sb_agree(m->comm, describe(m, &t));
+    uint64_t course[SB_DIVERGENCE_WORDS];
+    sb_divergence_pack(d, course);
+    sb_status st = sb_agree(m->comm, describe(m, course, &t));
     sb_ckpt_meta meta = {.phase = "mlm",
                          .step = step,
                          .total = m->o->schedule.steps,
-                         .cursor = step * m->o->batch,
+                         .cursor = (step + d->skips) * m->o->batch,
                          .seed = m->o->seed,
                          .vocab_hash = sb_vocab_hash(vocab)};
     /* Only read by the writer. The number of heads is read back from it. */
@@ -309,7 +324,7 @@ static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
     SB_TRY(check_tensor(c, &wide));
     for (size_t i = 0; i < l->params; i++)
         SB_TRY(check_tensor(c, &l->param[i].tensor));
-    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2), SB_EINVAL,
+    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2) + 1, SB_EINVAL,
                "the checkpoint has more layers than the %u asked for",
                l->shape.layers);
     uint32_t heads;
@@ -320,7 +335,17 @@ static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
     return SB_OK;
 }
 
-static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
+static sb_status get_divergence(sb_ckpt *c, sb_divergence *d_out)
+{
+    uint64_t word[SB_DIVERGENCE_WORDS];
+    sb_tensor t = divergence_tensor();
+    SB_TRY(check_tensor(c, &t));
+    SB_TRY(sb_ckpt_get(c, &t, 0, SB_DIVERGENCE_WORDS, word));
+    return sb_divergence_unpack(word, d_out);
+}
+
+static sb_status check_meta(const sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
+                            sb_divergence *d_out)
 {
     const sb_ckpt_meta *meta = sb_ckpt_get_meta(c);
     SB_REQUIRE(strcmp(meta->phase, "mlm") == 0, SB_EINVAL,
@@ -332,12 +357,21 @@ static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
                 m->o->dir);
         return sb_hint("use the run folder's own vocabulary, or another --run");
     }
-    if (meta->seed != m->o->seed || meta->cursor != meta->step * m->o->batch) {
+    SB_TRY(get_divergence(c, d_out));
+    if (meta->seed != m->o->seed ||
+        meta->cursor != (meta->step + d_out->skips) * m->o->batch) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "the checkpoint in '%s' was made with another seed or batch",
                 m->o->dir);
         return sb_hint("its configuration: shardbert inspect %s", m->o->dir);
     }
+    return SB_OK;
+}
+
+static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
+                            sb_divergence *d_out)
+{
+    SB_TRY(check_meta(m, vocab, c, d_out));
     if (check_shape(m, c) != SB_OK)
         return sb_hint("go on with its own options (shardbert inspect %.100s), "
                        "or use another --run",
@@ -350,15 +384,16 @@ static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
 }
 
 sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
-                      int *found_out)
+                      sb_divergence *d_out, int *found_out)
 {
     sb_ckpt *c = NULL;
     SB_TRY(sb_state_latest(m->comm, m->o->dir, &c));
     sb_state_compare_build(m->comm, c ? sb_ckpt_get_meta(c) : NULL);
     *found_out = c != NULL;
     *step_out = 0;
+    *d_out = (sb_divergence){0};
     if (!c) return SB_OK;
-    sb_status st = load_local(m, vocab, c);
+    sb_status st = load_local(m, vocab, c, d_out);
     if (st == SB_OK) *step_out = sb_ckpt_get_meta(c)->step;
     sb_ckpt_close(c);
     return sb_agree(m->comm, st);
