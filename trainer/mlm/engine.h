@@ -38,6 +38,7 @@ typedef struct sb_mlm {
     sb_table *table;
     sb_head *head;
     sb_optimiser optimiser;
+    uint64_t frozen; /* the frozen table's hash (frozen.h) */
     sb_pool *pool;
     sb_tree *grads;
     uint64_t first_slot;
