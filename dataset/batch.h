@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * batch.h - masked-language-model samples as pure functions of their number.
  *
- * Training sample g = step x batch + i is the document at place g mod n of
- * epoch g div n, n = places of the corpus's mix of documents (dataset/mix.h):
- * [CLS] ids... [SEP], cut to max_length tokens. Masking (Devlin et al. 2019;
- * parity list in docs/math.md): each token that is not special is chosen with
- * probability mask_prob; of the chosen ones 80 % become [MASK], 10 % a
- * uniformly random id, 10 % stay. All draws are functions of (seed, g,
- * position), never of rank or thread.
+ * Training sample g = step x batch + i is item g mod n of epoch g div n, n =
+ * places of an epoch (dataset/mix.h). An item is a document, cut to max_length
+ * tokens and to max_chars characters (dataset/piece_widths.h); or it is packed
+ * (dataset/packing.h). The sample is [CLS] ids... [SEP].
  *
- * Evaluation samples are documents 0, 1, 2, ... of the held-out split, masked
- * by functions of (position, document) with a fixed seed: the same set at
- * every step and for every run.
+ * Masking (Devlin et al. 2019; parity list in docs/math.md): each token that
+ * is not special is chosen with probability mask_prob; or each word with all
+ * its pieces. Of the chosen tokens 80 % become [MASK], 10 % a uniformly random
+ * id, 10 % stay, each piece of a word by a draw of its own. All draws are
+ * functions of (seed, g, position), never of rank or thread; a word's is that
+ * of its first piece.
+ *
+ * Evaluation samples are documents 0, 1, 2, ... of the held-out split, cut in
+ * the same way, never packed, masked token by token by functions of (position,
+ * document) with a fixed seed: the same set at every step, and the same masks
+ * in every run.
  */
 #ifndef SB_DATASET_BATCH_H
 #define SB_DATASET_BATCH_H
@@ -21,6 +26,7 @@
 
 #include "comm/base/status.h"
 #include "dataset/corpus.h"
+#include "dataset/sampling.h"
 #include "dataset/vocab.h"
 
 typedef struct sb_batch_options {
@@ -29,6 +35,7 @@ typedef struct sb_batch_options {
     float mask_prob;
     sb_special_ids special;
     uint32_t vocab_size;
+    const sb_sampling *sampling; /* borrowed; NULL: plain samples */
 } sb_batch_options;
 
 /* Packed sequences: no padding anywhere. */
@@ -46,6 +53,9 @@ typedef struct sb_batch {
 SB_MUST_USE sb_status sb_batch_open(size_t sequences, uint32_t max_length,
                                     sb_batch *batch_out);
 void sb_batch_close(sb_batch *b);
+
+/* Samples of an epoch of the training split. */
+uint64_t sb_batch_places(const sb_corpus *train, const sb_sampling *sampling);
 
 /* Fill with training samples [g, g + n); corpus: the training split. */
 SB_MUST_USE sb_status sb_batch_train(sb_batch *b, sb_corpus *corpus,

@@ -270,6 +270,11 @@ uint32_t sb_corpus_block_tokens(const sb_corpus *c, uint64_t i)
     return sb_shard_index(c->shard[s])[i - c->shard_block[s]].tokens;
 }
 
+uint32_t sb_corpus_block_documents(const sb_corpus *c, uint64_t i)
+{
+    return (uint32_t)(c->block_doc[i + 1] - c->block_doc[i]);
+}
+
 sb_status sb_corpus_document(sb_corpus *c, uint64_t i, const uint32_t **ids_out,
                              uint32_t *n_out)
 {

@@ -59,6 +59,7 @@ const sb_mix *sb_corpus_block_mix(const sb_corpus *c);
 SB_MUST_USE sb_status sb_corpus_block(sb_corpus *c, uint64_t i,
                                       sb_block *block_out);
 uint32_t sb_corpus_block_tokens(const sb_corpus *c, uint64_t i);
+uint32_t sb_corpus_block_documents(const sb_corpus *c, uint64_t i);
 
 /* Document i of the split: its ids, borrowed until close. O(log blocks). */
 SB_MUST_USE sb_status sb_corpus_document(sb_corpus *c, uint64_t i,

@@ -335,36 +335,41 @@ out:
 
 /* ---- words --------------------------------------------------------------- */
 
-enum kind { LETTER, SPACE, PUNCTUATION };
-
-static enum kind kind_at(const unsigned char *p, size_t n, size_t *bytes_out)
+static int is_ascii_letter(uint32_t c)
 {
+    return ((c | 32) >= 'a' && (c | 32) <= 'z') || (c >= '0' && c <= '9');
+}
+
+sb_char_kind sb_char_at(const char *text, size_t n, uint32_t *code_out,
+                        size_t *bytes_out)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t c = *code_out = p[0];
     *bytes_out = 1;
-    if (p[0] < 0x80) {
-        if (p[0] == ' ' || (p[0] >= 9 && p[0] <= 13)) return SPACE;
-        int symbol = p[0] > ' ' && p[0] < 127 &&
-                     !((p[0] | 32) >= 'a' && (p[0] | 32) <= 'z') &&
-                     !(p[0] >= '0' && p[0] <= '9');
-        return symbol ? PUNCTUATION : LETTER;
+    if (c < 0x80) {
+        if (c == ' ' || (c >= 9 && c <= 13)) return SB_CHAR_SPACE;
+        int symbol = c > ' ' && c < 127 && !is_ascii_letter(c);
+        return symbol ? SB_CHAR_PUNCTUATION : SB_CHAR_LETTER;
     }
-    uint32_t c = 0;
     size_t k = decode(p, n, &c);
-    if (!k) return LETTER;
+    if (!k) return SB_CHAR_LETTER;
+    *code_out = c;
     *bytes_out = k;
-    return is_punctuation(c) ? PUNCTUATION : LETTER;
+    if (is_ideograph(c)) return SB_CHAR_IDEOGRAPH;
+    return is_punctuation(c) ? SB_CHAR_PUNCTUATION : SB_CHAR_LETTER;
 }
 
 size_t sb_next_word(const char *text, size_t n, size_t *at,
                     const char **word_out)
 {
-    const unsigned char *p = (const unsigned char *)text;
     size_t i = *at, k = 1;
-    while (i < n && kind_at(p + i, n - i, &k) == SPACE) i++;
+    uint32_t c;
+    while (i < n && sb_char_at(text + i, n - i, &c, &k) == SB_CHAR_SPACE) i++;
     size_t from = i;
     for (; i < n; i += k) {
-        enum kind kind = kind_at(p + i, n - i, &k);
-        if (kind == LETTER) continue;
-        if (kind == PUNCTUATION && i == from) i += k;
+        sb_char_kind kind = sb_char_at(text + i, n - i, &c, &k);
+        if (kind == SB_CHAR_LETTER || kind == SB_CHAR_IDEOGRAPH) continue;
+        if (kind == SB_CHAR_PUNCTUATION && i == from) i += k;
         break;
     }
     *at = i;

@@ -21,6 +21,18 @@
  * Overlong forms, surrogates and values above U+10FFFF are invalid. */
 size_t sb_utf8_valid(const char *text, size_t n);
 
+/* How a character of normalised text stands among others: ideographs and
+ * punctuation are words by themselves. */
+typedef enum sb_char_kind {
+    SB_CHAR_LETTER, /* and digits, and all that is nothing else */
+    SB_CHAR_SPACE,
+    SB_CHAR_PUNCTUATION,
+    SB_CHAR_IDEOGRAPH
+} sb_char_kind;
+/* The first character of text[0..n), n > 0, and its bytes. */
+sb_char_kind sb_char_at(const char *text, size_t n, uint32_t *code_out,
+                        size_t *bytes_out);
+
 /* A growing byte buffer; start zeroed, free .data with free(). */
 typedef struct sb_buffer {
     char *data;

@@ -327,7 +327,7 @@ char *sb_decode(const sb_vocab *v, const uint32_t *ids, size_t n)
     sb_status st = SB_OK;
     for (size_t i = 0; i < n; i++) {
         const char *piece = piece_of(v, ids[i]);
-        int glued = i > 0 && strncmp(piece, "##", 2) == 0 && piece[2];
+        int glued = i > 0 && sb_is_continuation(piece);
         if (glued) piece += 2;
         if (i > 0 && !glued) SB_GOTO(st, sb_buffer_add(&b, " ", 1), out);
         SB_GOTO(st, sb_buffer_add(&b, piece, strlen(piece)), out);

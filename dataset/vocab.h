@@ -27,6 +27,12 @@ static inline int sb_special_is(const sb_special_ids *s, uint32_t id)
            id == s->mask;
 }
 
+/* "##x" goes on with the word of the piece before it. */
+static inline int sb_is_continuation(const char *piece)
+{
+    return piece[0] == '#' && piece[1] == '#' && piece[2];
+}
+
 /* Read vocab.txt, or the vocabulary of a tokenizer.json, which is recognised by
  * its first bytes (tokenizer_files.h says which are taken). SB_EFORMAT (with
  * the line, which is id + 1): an empty or doubled piece, not UTF-8, a special

@@ -103,11 +103,13 @@ sb_status sb_cmd_mlm(sb_app *a)
     char *used = NULL, *dir = NULL, *init = NULL;
     sb_vocab *vocab = NULL;
     sb_corpus *train = NULL, *heldout = NULL;
+    sb_sampling sampling = {0};
     sb_mlm_options o = options(a);
     sb_status st;
     SB_GOTO(st, sb_app_vocab(a, &vocab), out);
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &train), out);
     SB_GOTO(st, sb_app_corpus(a, SB_HELDOUT, &heldout), out);
+    SB_GOTO(st, sb_app_sampling(a, vocab, train, &sampling), out);
     SB_GOTO(st, sb_app_begin(a, "mlm", &used), out);
     st = sb_app_path(a, NULL, "mlm", &dir);
     if (st == SB_OK) st = init_dir(a, &init);
@@ -116,10 +118,12 @@ sb_status sb_cmd_mlm(sb_app *a)
     o.dir = dir;
     o.config = used;
     o.init_dir = init;
+    o.sampling = &sampling;
     o.shape.vocab = sb_vocab_size(vocab);
     SB_GOTO(st, sb_mlm_train(a->comm, train, heldout, vocab, &o), out);
     st = sb_agree(a->comm, sb_comm_rank(a->comm) == 0 ? summary(dir) : SB_OK);
 out:
+    sb_sampling_close(&sampling);
     sb_corpus_close(train);
     sb_corpus_close(heldout);
     sb_vocab_close(vocab);

@@ -71,6 +71,9 @@ static int is_harmless(const char *name)
                                            "eval-every",
                                            "eval-samples",
                                            "keep",
+                                           "step",
+                                           "samples",
+                                           "ids",
                                            "micro-batch",
                                            "logit-memory",
                                            "checkpoint-every",
@@ -89,7 +92,7 @@ static void compare_options(const sb_app *a, const sb_config *then)
         const char *is = sb_config_text(a->config, o->name);
         if (was && is && strcmp(was, is) != 0)
             sb_log(SB_LOG_WARN,
-                   "going on with %s = %s, the checkpoint was made with %s",
+                   "%s = %s, but the newest checkpoint was made with %s",
                    o->name, is, was);
     }
 }
@@ -183,6 +186,24 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
         *corpus_out = c;
     else
         sb_corpus_close(c);
+    return st;
+}
+
+sb_status sb_app_sampling(const sb_app *a, const sb_vocab *v,
+                          const sb_corpus *train, sb_sampling *sampling_out)
+{
+    const sb_config *c = a->config;
+    sb_sampling_options o = {
+        .max_length = (uint32_t)sb_config_int(c, "max-length"),
+        .max_chars = (uint32_t)sb_config_int(c, "max-chars"),
+        .whole_word = sb_config_bool(c, "whole-word"),
+        .pack = sb_config_bool(c, "pack")};
+    sb_sampling s = {0};
+    sb_status st = sb_agree(a->comm, sb_sampling_open(&o, v, train, &s));
+    if (st == SB_OK)
+        *sampling_out = s;
+    else
+        sb_sampling_close(&s);
     return st;
 }
 

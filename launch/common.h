@@ -7,6 +7,7 @@
 #include "comm/base/config.h"
 #include "comm/comm.h"
 #include "dataset/corpus.h"
+#include "dataset/sampling.h"
 #include "dataset/source.h"
 #include "dataset/vocab.h"
 #include "launch/options.h"
@@ -31,6 +32,7 @@ SB_MUST_USE sb_status sb_cmd_inspect(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_encode(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_decode(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_eval(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_show_batch(sb_app *a);
 
 /* <run>/<rest> in new memory (sb_free), or the option's value if it is set. */
 SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
@@ -53,6 +55,11 @@ SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
 /* Open a split of the corpus (--corpus or the run's). Collective. */
 SB_MUST_USE sb_status sb_app_corpus(const sb_app *a, sb_split split,
                                     sb_corpus **corpus_out);
+
+/* What mlm's samples are, by the options. Collective. */
+SB_MUST_USE sb_status sb_app_sampling(const sb_app *a, const sb_vocab *v,
+                                      const sb_corpus *train,
+                                      sb_sampling *sampling_out);
 
 /* Open the newest checkpoint of the run's word2vec, made with vocabulary v.
  * SB_ENOENT: none; SB_EINVAL: made with another. Collective. */

@@ -15,8 +15,11 @@ enum {
     ENCODE = SB_PHASE_ENCODE,
     DECODE = SB_PHASE_DECODE,
     EVAL = SB_PHASE_EVAL,
+    SHOW = SB_PHASE_SHOW_BATCH,
     TRAIN = W2V | MLM,
-    ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL
+    BATCH = MLM | SHOW,
+    ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL |
+          SHOW
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -55,8 +58,10 @@ const sb_option sb_options[] = {
     TEXT("run", ALL, "run", "DIR", "run folder: everything is kept in it"),
     TEXT("vocab", ALL & ~VOCAB, NULL, "FILE",
          "vocab.txt or tokenizer.json (default: the run's)"),
-    TEXT("corpus", INGEST | TRAIN, NULL, "DIR", "corpus (default: the run's)"),
-    INT("seed", TRAIN, "1", 0, BIG, "names all random numbers of the run"),
+    TEXT("corpus", INGEST | TRAIN | SHOW, NULL, "DIR",
+         "corpus (default: the run's)"),
+    INT("seed", TRAIN | SHOW, "1", 0, BIG,
+        "names all random numbers of the run"),
     INT("threads", TRAIN | EVAL, "1", 1, 1024, "threads per rank"),
     CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
 
@@ -115,14 +120,19 @@ const sb_option sb_options[] = {
     INT("heads", MLM, "12", 1, 65536, "attention heads"),
     INT("ffn", MLM, "3072", 1, 1e6, "width of the feed-forward layers"),
     INT("positions", MLM, "512", 3, 65536, "position embeddings"),
-    INT("max-length", MLM, "512", 3, 65536, "tokens a sample is cut to"),
-    INT("batch", MLM, "64", 1, 1e6, "sequences in the global batch"),
+    INT("max-length", BATCH, "512", 3, 65536, "tokens a sample is cut to"),
+    INT("max-chars", BATCH, "0", 0, 1e9,
+        "characters a document is cut to, by the lengths of its pieces, 0: not "
+        "cut"),
+    BOOL("pack", BATCH, "false",
+         "fill samples with documents, [SEP] between them, which may be cut"),
+    INT("batch", BATCH, "64", 1, 1e6, "sequences in the global batch"),
     INT("slots", MLM, "16", 1, 1e6,
         "fixed parts of the batch; at least as many as ranks"),
     INT("micro-batch", MLM, "0", 0, 1e6,
         "sequences whose activations a rank keeps, 0: all; changes no bit"),
     INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
-    INT("steps", MLM, "250000", 1, BIG, "updates in all"),
+    INT("steps", BATCH, "250000", 1, BIG, "updates in all"),
     REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),
     INT("warmup", MLM, "0", 0, BIG, "steps of linear warm-up"),
     REAL("weight-decay", MLM, "0", 0, 10,
@@ -131,7 +141,8 @@ const sb_option sb_options[] = {
     REAL("beta2", MLM, "0.999", 0, 0.999999, "Adam"),
     REAL("adam-eps", MLM, "1e-8", 1e-30, 1, "Adam"),
     REAL("clip", MLM, "0", 0, 1e30, "largest gradient norm, 0: no clipping"),
-    REAL("mask-prob", MLM, "0.15", 0.001, 0.999, "share of tokens masked"),
+    REAL("mask-prob", BATCH, "0.15", 0.001, 0.999, "share of tokens masked"),
+    BOOL("whole-word", BATCH, "false", "mask all pieces of a word, or none"),
     REAL("dropout", MLM, "0.1", 0, 0.9, "on embeddings and feed-forward"),
     REAL("attention-dropout", MLM, "0.1", 0, 0.9, "on attention weights"),
     TEXT("init", MLM, "word2vec", "word2vec|none|DIR",
@@ -152,6 +163,10 @@ const sb_option sb_options[] = {
     INT("logit-memory", MLM, "268435456", 0, BIG,
         "bytes of logits kept between passes; changes no bit"),
 
+    INT("step", SHOW, "0", 0, BIG, "which batch, from 0"),
+    INT("samples", SHOW, "0", 0, 1e6, "show so many of them only, 0: all"),
+    BOOL("ids", SHOW, "false",
+         "ids alone: number, ids, masked places, true ids there; tabs between"),
     BOOL("pieces", ENCODE, "false", "write pieces, not their ids"),
     BOOL("specials", ENCODE, "false",
          "[CLS] and [SEP] around lines, [MASK] in text is one"),

@@ -16,7 +16,8 @@ enum {
     SB_PHASE_INSPECT = 64,
     SB_PHASE_ENCODE = 128,
     SB_PHASE_DECODE = 256,
-    SB_PHASE_EVAL = 512
+    SB_PHASE_EVAL = 512,
+    SB_PHASE_SHOW_BATCH = 1024
 };
 
 extern const sb_option sb_options[];

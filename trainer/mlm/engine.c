@@ -60,7 +60,8 @@ static sb_status plan(sb_mlm *m, const sb_vocab *vocab)
                                   .max_length = o->max_length,
                                   .mask_prob = o->mask_prob,
                                   .special = sb_vocab_special(vocab),
-                                  .vocab_size = sb_vocab_size(vocab)};
+                                  .vocab_size = sb_vocab_size(vocab),
+                                  .sampling = o->sampling};
     m->first_slot = sb_share(o->slots, r, size);
     m->slots = (size_t)(sb_share(o->slots, r + 1, size) - m->first_slot);
     plan_acts(m);

@@ -183,7 +183,7 @@ static sb_status train(run *r)
 static sb_status check_corpus(const run *r)
 {
     const sb_mlm_options *o = r->o;
-    uint64_t n = sb_mix_places(sb_corpus_document_mix(r->train));
+    uint64_t n = sb_batch_places(r->train, o->sampling);
     if (sb_corpus_vocab_hash(r->train) != sb_vocab_hash(r->vocab)) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "the corpus was encoded with another vocabulary");
@@ -192,7 +192,7 @@ static sb_status check_corpus(const run *r)
     if (n < o->batch) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "an epoch holds %" PRIu64
-                " documents, fewer than one batch of %u",
+                " samples, fewer than one batch of %u",
                 n, o->batch);
         return sb_hint("ingest more text, or lower --batch");
     }

@@ -16,6 +16,7 @@
 
 #include "comm/comm.h"
 #include "dataset/corpus.h"
+#include "dataset/sampling.h"
 #include "dataset/vocab.h"
 #include "trainer/mlm/layout.h"
 #include "trainer/mlm/optimiser.h"
@@ -31,6 +32,7 @@ typedef struct sb_mlm_options {
     uint32_t batch, slots, max_length, micro_batch; /* micro 0: all        */
     uint32_t vocab_block; /* rows of a vocabulary block                  */
     float mask_prob, dropout, attention_dropout;
+    const sb_sampling *sampling; /* borrowed; NULL: plain samples        */
     sb_schedule schedule;
     sb_adam_options adam;
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
