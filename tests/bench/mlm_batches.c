@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * mlm_batches.c - the batches that `shardbert mlm` trains on, for another
  * program to train on the same: `bench_mlm_batches CORPUS VOCAB OUT STEPS BATCH
- * MAX-LENGTH SEED`.
+ * MAX-LENGTH MAX-CHARS SEED`.
  *
  * OUT is little-endian u32: the vocabulary's size and STEPS; then per step the
  * numbers of sequences, tokens and masked positions, where each sequence
@@ -13,6 +13,7 @@
 #include "comm/comm.h"
 #include "dataset/batch.h"
 #include "dataset/corpus.h"
+#include "dataset/sampling.h"
 #include "dataset/vocab.h"
 
 static void put(FILE *f, const uint32_t *x, size_t n)
@@ -59,8 +60,13 @@ static sb_status run(char **arg)
     sb_corpus *corpus;
     SB_TRY(sb_vocab_load(arg[2], &vocab));
     SB_TRY(sb_corpus_open(arg[1], SB_TRAIN, &corpus));
-    sb_batch_options o = {.seed = strtoull(arg[7], NULL, 10),
-                          .max_length = (uint32_t)atoi(arg[6]),
+    sb_sampling_options cut = {.max_length = (uint32_t)atoi(arg[6]),
+                               .max_chars = (uint32_t)atoi(arg[7])};
+    sb_sampling sampling;
+    SB_TRY(sb_sampling_open(&cut, vocab, corpus, &sampling));
+    sb_batch_options o = {.seed = strtoull(arg[8], NULL, 10),
+                          .max_length = cut.max_length,
+                          .sampling = &sampling,
                           .mask_prob = 0.15f,
                           .special = sb_vocab_special(vocab),
                           .vocab_size = sb_vocab_size(vocab)};
@@ -69,6 +75,7 @@ static sb_status run(char **arg)
     sb_status st =
         write_all(f, corpus, vocab, atoi(arg[4]), (size_t)atoi(arg[5]), &o);
     if (fclose(f) != 0) abort();
+    sb_sampling_close(&sampling);
     sb_corpus_close(corpus);
     sb_vocab_close(vocab);
     return st;
@@ -76,9 +83,9 @@ static sb_status run(char **arg)
 
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
+    if (argc != 9) {
         fprintf(stderr, "usage: bench_mlm_batches CORPUS VOCAB OUT STEPS BATCH "
-                        "MAX-LENGTH SEED\n");
+                        "MAX-LENGTH MAX-CHARS SEED\n");
         return 2;
     }
     if (run(argv) == SB_OK) return 0;

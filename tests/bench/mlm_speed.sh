@@ -5,7 +5,7 @@
 # usage: tests/bench/mlm_speed.sh [--cases "full8 full64 lines64"] [--steps 4] [--repeats 3] [--threads 2]
 #            [--vocab-size 256000] [--corpus DIR --vocab FILE] [--head-all] [--bf16] [--ranks N] [--ours "--OPTION VALUE ..."]
 # Cases: full64 and full8 are 64 and 8 sequences of 128 tokens of a made text with Zipf's frequencies; lines64 is 64
-# documents of --corpus, padded to the longest for PyTorch, packed for ours; needs --corpus and its --vocab.
+# documents of --corpus cut at 1000 characters, padded to the longest for PyTorch; needs --corpus and its --vocab.
 # --head-all: PyTorch also with logits at all positions, as the common script computes them. --bf16: also in autocast.
 # --ranks N: instead of PyTorch, N ranks with one thread each beside one rank with N threads.
 # --ours: more options of `shardbert mlm`. The program is $SB_BUILD/shardbert (build-ci).
@@ -55,14 +55,14 @@ make_corpus() {
     "$build/shardbert" ingest --run "$tmp/made" --source "text:$tmp/made/text" --held-out 0.05 --log error
 }
 
-# choose CASE: batch, slots, max_length, used_corpus and used_vocab; fails if there is nothing to run on
+# choose CASE: batch, slots, max_length, max_chars, used_corpus and used_vocab; fails if there is nothing to run on
 choose() {
-    batch=64 slots=16 max_length=128 used_corpus=$tmp/made/corpus used_vocab=$tmp/made/vocab/vocab.txt
+    batch=64 slots=16 max_length=128 max_chars=0 used_corpus=$tmp/made/corpus used_vocab=$tmp/made/vocab/vocab.txt
     case $1 in
     full64) ;;
     full8) batch=8 slots=2 ;;
     lines64)
-        max_length=512 used_corpus=$corpus used_vocab=$vocab
+        max_length=512 max_chars=1000 used_corpus=$corpus used_vocab=$vocab
         [ -n "$corpus" ] && [ -n "$vocab" ] || { echo "lines64: skipped without --corpus and --vocab" >&2; return 1; } ;;
     *) echo "no such case: $1" >&2; exit 2 ;;
     esac
@@ -85,7 +85,7 @@ run_ours() {
     cores mpirun --oversubscribe --bind-to none --mca btl_base_warn_component_unused 0 -n "$2" \
         /usr/bin/env time -a -o "$tmp/rss" -f %M "$build/shardbert" mlm --run "$tmp/run" --corpus "$used_corpus" \
         --vocab "$used_vocab" --init none --threads "$3" --batch $batch --slots "$slots" --max-length $max_length \
-        --clip 1 --steps 1000 --stop-at "$steps" --eval-every 0 --eval-samples 1 --checkpoint-every 0 --seed 1 \
+        --max-chars $max_chars --clip 1 --steps 1000 --stop-at "$steps" --eval-every 0 --eval-samples 1 --checkpoint-every 0 --seed 1 \
         --log error $ours_options >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
     sed -n 's/^{"step":\([0-9]*\),.*"tokens_per_s":\([^,}]*\).*/\1 \2/p' "$tmp/run/mlm/metrics.jsonl" | took "$1"
     awk -v p="$1" '{ s += $1 } END { print p, s / 1024 }' "$tmp/rss" >>"$tmp/memory"
@@ -136,7 +136,7 @@ report() { # CASE
 
 for case in $cases; do
     choose "$case" || continue
-    "$build/tests/bench_mlm_batches" "$used_corpus" "$used_vocab" "$tmp/batches" "$steps" $batch $max_length 1 >"$tmp/sizes"
+    "$build/tests/bench_mlm_batches" "$used_corpus" "$used_vocab" "$tmp/batches" "$steps" $batch $max_length $max_chars 1 >"$tmp/sizes"
     size=$(od -An -tu4 -N4 "$tmp/batches")
     rm -f "$tmp"/{steps,memory,gemm}
     for ((round = 1; round <= repeats; round++)); do

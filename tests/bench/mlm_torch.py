@@ -67,7 +67,7 @@ class Model(nn.Module):
         if head == "masked":
             chosen = labels != -100
             x, labels = x[chosen], labels[chosen]
-        z = self.head_norm(F.gelu(self.transform(x)))
+        z = self.head_norm(F.gelu(self.transform(x)).float())  # autocast does not look after norms
         logits = F.linear(z, self.word.weight, self.bias)
         return F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1))
 
