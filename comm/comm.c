@@ -20,6 +20,11 @@
  * Tests lower both: SB_COMM_PIECE. */
 static size_t piece = (size_t)1 << 28;
 
+size_t sb_mpi_piece(void)
+{
+    return piece;
+}
+
 void sb_mpi_check(sb_comm *c, int rc, const char *call)
 {
     if (rc == MPI_SUCCESS) return;
@@ -42,6 +47,7 @@ sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out)
         SB_FAIL(SB_EMPI, "MPI does not start");
     }
     c->all = MPI_COMM_WORLD;
+    c->flight.comm = c;
     MPI_Comm_set_errhandler(c->all, MPI_ERRORS_RETURN);
     MPI_Comm_rank(c->all, &c->rank);
     MPI_Comm_size(c->all, &c->size);
@@ -60,7 +66,7 @@ sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out)
 void sb_comm_close(sb_comm *c)
 {
     MPI_Finalize();
-    free(c->request);
+    free(c->flight.request);
     sb_free(c);
 }
 
@@ -76,7 +82,26 @@ int sb_comm_size(const sb_comm *c)
 
 double sb_comm_seconds(const sb_comm *c)
 {
-    return c->seconds;
+    double s = 0;
+    for (int i = 0; i < SB_COMM_CAUSES; i++) s += c->seconds[i];
+    return s;
+}
+
+int sb_comm_cause(sb_comm *c, int cause)
+{
+    int before = c->cause;
+    c->cause = cause;
+    return before;
+}
+
+double sb_comm_waited(const sb_comm *c, int cause)
+{
+    return c->seconds[cause];
+}
+
+void sb_mpi_waited(sb_comm *c, double since)
+{
+    c->seconds[c->cause] += sb_now() - since;
 }
 
 uint64_t sb_comm_sent(const sb_comm *c)
@@ -140,7 +165,7 @@ void sb_comm_barrier(sb_comm *c)
 {
     double t = sb_now();
     COLLECTIVE(c, MPI_Barrier, MPI_Ibarrier, c->all);
-    c->seconds += sb_now() - t;
+    sb_mpi_waited(c, t);
 }
 
 void sb_comm_bcast(sb_comm *c, void *buf, size_t bytes, int root)
@@ -152,7 +177,7 @@ void sb_comm_bcast(sb_comm *c, void *buf, size_t bytes, int root)
         COLLECTIVE(c, MPI_Bcast, MPI_Ibcast, p, (int)n, MPI_BYTE, root, c->all);
         if (c->rank == root && c->size > 1) c->sent += n;
     }
-    c->seconds += sb_now() - t;
+    sb_mpi_waited(c, t);
 }
 
 /* Doubles go through the non-blocking call always: MPI adds in another order
@@ -173,7 +198,7 @@ static void allreduce(sb_comm *c, void *x, size_t n, MPI_Datatype type,
                        (int)k, type, op, c->all);
         if (c->size > 1) c->sent += 8 * k;
     }
-    c->seconds += sb_now() - t;
+    sb_mpi_waited(c, t);
 }
 
 void sb_comm_sum_u64(sb_comm *c, uint64_t *x, size_t n)
@@ -198,47 +223,6 @@ int sb_comm_same(sb_comm *c, uint64_t x)
     return most[0] == ~most[1];
 }
 
-/* ---- messages ------------------------------------------------------------ */
-
-static MPI_Request *new_request(sb_comm *c)
-{
-    if (sb_grow(&c->request, &c->request_cap, c->requests + 1,
-                sizeof *c->request, "message handles") != SB_OK)
-        sb_fatal(c);
-    return &c->request[c->requests++];
-}
-
-void sb_comm_send_begin(sb_comm *c, const void *buf, size_t bytes, int to)
-{
-    const char *p = buf;
-    c->sent += bytes;
-    for (size_t n; bytes; bytes -= n, p += n) {
-        n = bytes < piece ? bytes : piece;
-        sb_mpi_check(
-            c, MPI_Isend(p, (int)n, MPI_BYTE, to, 0, c->all, new_request(c)),
-            "MPI_Isend");
-    }
-}
-
-void sb_comm_recv_begin(sb_comm *c, void *buf, size_t bytes, int from)
-{
-    char *p = buf;
-    for (size_t n; bytes; bytes -= n, p += n) {
-        n = bytes < piece ? bytes : piece;
-        sb_mpi_check(
-            c, MPI_Irecv(p, (int)n, MPI_BYTE, from, 0, c->all, new_request(c)),
-            "MPI_Irecv");
-    }
-}
-
-void sb_comm_wait_all(sb_comm *c)
-{
-    double t = sb_now();
-    sb_mpi_wait(c, c->request, c->requests);
-    c->requests = 0;
-    c->seconds += sb_now() - t;
-}
-
 /* ---- gathers ------------------------------------------------------------- */
 
 /* Every rank passes its newest part to the right, size - 1 times. */
@@ -249,9 +233,10 @@ static void ring(sb_comm *c, char *buf, const size_t *cut)
     for (int s = 0; s < c->size - 1; s++) {
         int out = (c->rank - s + c->size) % c->size;
         int in = (out - 1 + c->size) % c->size;
-        sb_comm_recv_begin(c, buf + cut[in], cut[in + 1] - cut[in], left);
-        sb_comm_send_begin(c, buf + cut[out], cut[out + 1] - cut[out], right);
-        sb_comm_wait_all(c);
+        sb_flight_recv(&c->flight, buf + cut[in], cut[in + 1] - cut[in], left);
+        sb_flight_send(&c->flight, buf + cut[out], cut[out + 1] - cut[out],
+                       right);
+        sb_flight_wait(&c->flight);
     }
 }
 
@@ -276,7 +261,7 @@ void sb_comm_gather_cut(sb_comm *c, void *buf, const size_t *cut)
                c->all);
     c->sent += (size_t)n[c->rank] * (size_t)(c->size - 1);
     sb_free(n);
-    c->seconds += sb_now() - t;
+    sb_mpi_waited(c, t);
 }
 
 void sb_comm_gather(sb_comm *c, const void *send, size_t bytes, void *recv)
@@ -299,7 +284,7 @@ void sb_comm_exchange_counts(sb_comm *c, const size_t *send_n, size_t *recv_n)
     COLLECTIVE(c, MPI_Alltoall, MPI_Ialltoall, send_n, sizeof(size_t), MPI_BYTE,
                recv_n, sizeof(size_t), MPI_BYTE, c->all);
     c->sent += sizeof(size_t) * (size_t)(c->size - 1);
-    c->seconds += sb_now() - t;
+    sb_mpi_waited(c, t);
 }
 
 /* Messages rather than MPI_Alltoallv: its int displacements overflow, and
@@ -312,7 +297,7 @@ void sb_comm_exchange(sb_comm *c, size_t item, const void *send,
     const char *mine = NULL;
     for (int r = 0; r < c->size; r++) {
         if (r != c->rank)
-            sb_comm_send_begin(c, from, send_n[r] * item, r);
+            sb_flight_send(&c->flight, from, send_n[r] * item, r);
         else
             mine = from;
         from += send_n[r] * item;
@@ -320,10 +305,10 @@ void sb_comm_exchange(sb_comm *c, size_t item, const void *send,
     for (int r = 0; r < c->size; r++) {
         size_t bytes = recv_n[r] * item;
         if (r != c->rank)
-            sb_comm_recv_begin(c, to, bytes, r);
+            sb_flight_recv(&c->flight, to, bytes, r);
         else if (bytes)
             memcpy(to, mine, bytes);
         to += bytes;
     }
-    sb_comm_wait_all(c);
+    sb_flight_wait(&c->flight);
 }

@@ -78,14 +78,13 @@ void sb_comm_exchange(sb_comm *c, size_t item, const void *send,
 /* recv_n[s] <- what rank s has in its send_n for this rank. */
 void sb_comm_exchange_counts(sb_comm *c, const size_t *send_n, size_t *recv_n);
 
-/* Non-blocking messages inside comm/ (reduce.c): begin any number, then wait
- * for all of them. Local, but a send needs its receive. */
-void sb_comm_send_begin(sb_comm *c, const void *buf, size_t bytes, int to);
-void sb_comm_recv_begin(sb_comm *c, void *buf, size_t bytes, int from);
-void sb_comm_wait_all(sb_comm *c);
-
 /* Seconds this rank spent inside collectives and bytes it sent, since start. */
 double sb_comm_seconds(const sb_comm *c);
+/* What the calls from now on wait for: a number of the caller's, below
+ * SB_COMM_CAUSES, 0 at first. Returns the one before. */
+enum { SB_COMM_CAUSES = 8 };
+int sb_comm_cause(sb_comm *c, int cause);
+double sb_comm_waited(const sb_comm *c, int cause); /* seconds, of a cause */
 uint64_t sb_comm_sent(const sb_comm *c);
 
 #endif

@@ -41,6 +41,7 @@ static MPI_Comm ranks_of_host(sb_comm *c)
 static void set_up(sb_comm *group, const sb_comm *c, MPI_Comm all)
 {
     group->all = all;
+    group->flight.comm = group;
     group->world_rank = c->world_rank;
     group->world_size = c->world_size;
     memcpy(group->host, c->host, sizeof group->host);
@@ -83,6 +84,6 @@ void sb_comm_free(sb_comm *group)
 {
     if (!group) return;
     sb_mpi_check(group, MPI_Comm_free(&group->all), "MPI_Comm_free");
-    free(group->request);
+    free(group->flight.request);
     sb_free(group);
 }

@@ -6,6 +6,14 @@
 #include <mpi.h>
 
 #include "comm/comm.h"
+#include "comm/flight.h"
+
+struct sb_flight {
+    sb_comm *comm;
+    int tag;
+    MPI_Request *request;
+    size_t n, cap;
+};
 
 struct sb_comm {
     MPI_Comm all;
@@ -13,9 +21,9 @@ struct sb_comm {
     int world_rank, world_size; /* in the whole job: for messages to people */
     int patient;
     char host[64];
-    MPI_Request *request;
-    size_t requests, request_cap;
-    double seconds;
+    sb_flight flight; /* of comm.c's own messages: tag 0 */
+    int cause;
+    double seconds[SB_COMM_CAUSES]; /* waited, by cause */
     uint64_t sent;
 };
 
@@ -25,5 +33,11 @@ void sb_mpi_check(sb_comm *c, int rc, const char *call);
 /* Ends when all n requests are done. Everything that waits for another rank
  * waits here, and so naps where the communicator is patient. */
 void sb_mpi_wait(sb_comm *c, MPI_Request *request, size_t n);
+
+/* The most bytes one MPI call moves per rank. */
+size_t sb_mpi_piece(void);
+
+/* The time since `since` was waiting. */
+void sb_mpi_waited(sb_comm *c, double since);
 
 #endif

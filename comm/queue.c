@@ -118,7 +118,7 @@ static uint64_t ask(sb_queue *q)
                            &answer),
                  "MPI_Irecv");
     sb_mpi_wait(q->c, &answer, 1);
-    q->c->seconds += sb_now() - t;
+    sb_mpi_waited(q->c, t);
     return task;
 }
 

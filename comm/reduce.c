@@ -3,7 +3,8 @@
  *
  * Every rank sends, from each of its partial sums, the segment that a peer
  * owns; the peer then finishes the tree over all partials in leaf order. The
- * vector is worked on in buckets, so that what is received stays small. */
+ * vector is worked on in buckets, so that what is received stays small; a bucket
+ * begins when the one before has arrived. */
 #include "comm/reduce.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/mem.h"
+#include "comm/flight.h"
 
 /* Elements of the own segment at a time: what arrives, one such piece of every
  * rank's every partial, is about this much in all. */
@@ -55,89 +57,157 @@ static size_t all_partials(int size, uint64_t leaves, partial *p)
     return np;
 }
 
-typedef struct reduction {
+struct sb_reduction {
     sb_comm *c;
-    const sb_tree *t;
-    const size_t *cut;
-    partial *p; /* [np] of all ranks, in leaf order */
-    size_t np, width;
+    sb_flight *flight;
+    uint64_t leaves;
+    size_t most, width; /* elements: of a segment, of a bucket */
+    partial *p;         /* [np] of all ranks, in leaf order */
+    size_t np;
     float *recv, *scratch;
-} reduction;
+    /* the sum under way */
+    const sb_tree *t;
+    size_t *cut; /* [size + 1] */
+    size_t longest, from;
+    float *out;
+};
 
-/* Elements [from, from + width) of every rank's segment; own ones to out. */
-static void bucket(const reduction *x, size_t from, float *out)
+/* Elements of a bucket, and floats to receive and to add up. */
+static size_t plan(const sb_comm *c, uint64_t leaves, size_t most,
+                   size_t *recv_out, size_t *scratch_out)
+{
+    size_t np = all_partials(sb_comm_size(c), leaves, NULL);
+    size_t width = RECEIVED / np > BUCKET_MIN ? RECEIVED / np : BUCKET_MIN;
+    if (width > most) width = most;
+    *recv_out = sb_comm_size(c) > 1 ? np * width : 0;
+    *scratch_out = (sb_tree_height(leaves) + 1) * width;
+    return width;
+}
+
+uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t most)
+{
+    size_t recv, scratch;
+    plan(c, leaves, most, &recv, &scratch);
+    return (recv + scratch) * sizeof(float);
+}
+
+sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t most, int tag,
+                            sb_reduction **reduction_out)
+{
+    int size = sb_comm_size(c);
+    sb_reduction *x = NULL;
+    size_t recv, scratch;
+    sb_status st = sb_alloc(1, sizeof *x, "partial sums", &x);
+    if (st != SB_OK) return sb_agree(c, st);
+    x->c = c;
+    x->leaves = leaves;
+    x->most = most;
+    x->np = all_partials(size, leaves, NULL);
+    x->width = plan(c, leaves, most, &recv, &scratch);
+    SB_GOTO(st, sb_flight_open(c, tag, &x->flight), agree);
+    SB_GOTO(st, sb_alloc(x->np, sizeof *x->p, "partial sums", &x->p), agree);
+    SB_GOTO(st, sb_alloc(recv, sizeof(float), "partial sums", &x->recv), agree);
+    SB_GOTO(st, sb_alloc(scratch, sizeof(float), "partial sums", &x->scratch),
+            agree);
+    SB_GOTO(st,
+            sb_alloc((size_t)size + 1, sizeof *x->cut, "partial sums", &x->cut),
+            agree);
+    all_partials(size, leaves, x->p);
+agree:
+    st = sb_agree(c, st);
+    if (st == SB_OK)
+        *reduction_out = x;
+    else
+        sb_reduction_close(x);
+    return st;
+}
+
+void sb_reduction_close(sb_reduction *x)
+{
+    if (!x) return;
+    sb_flight_close(x->flight);
+    sb_free(x->p);
+    sb_free(x->recv);
+    sb_free(x->scratch);
+    sb_free(x->cut);
+    sb_free(x);
+}
+
+/* Elements of rank r's segment that the bucket has. */
+static size_t part(const sb_reduction *x, int r)
+{
+    size_t len = x->cut[r + 1] - x->cut[r];
+    if (x->from >= len) return 0;
+    return len - x->from < x->width ? len - x->from : x->width;
+}
+
+/* Send and receive the elements [from, from + width) of every rank's segment. */
+static void begin_bucket(sb_reduction *x)
 {
     int me = sb_comm_rank(x->c), size = sb_comm_size(x->c);
-    size_t mine = 0;
-    for (int r = 0; r < size; r++) {
-        size_t len = x->cut[r + 1] - x->cut[r];
-        size_t n = from >= len             ? 0
-                   : len - from < x->width ? len - from
-                                           : x->width;
-        if (r == me) mine = n;
-        for (size_t i = 0; r != me && i < x->np; i++)
-            if (x->p[i].rank == me)
-                sb_comm_send_begin(
-                    x->c, sb_tree_partial(x->t, x->p[i].k) + x->cut[r] + from,
-                    n * sizeof(float), r);
-    }
+    size_t mine = part(x, me);
     float *recv = x->recv;
     for (size_t i = 0; i < x->np; i++) {
         partial *p = &x->p[i];
         if (p->rank == me) {
-            p->data = sb_tree_partial(x->t, p->k) + x->cut[me] + from;
+            p->data = sb_tree_partial(x->t, p->k) + x->cut[me] + x->from;
             continue;
         }
-        sb_comm_recv_begin(x->c, recv, mine * sizeof(float), p->rank);
+        sb_flight_recv(x->flight, recv, mine * sizeof(float), p->rank);
         p->data = recv;
         recv += mine;
     }
-    sb_comm_wait_all(x->c);
-    uint64_t leaves = sb_tree_leaves(x->t);
-    sb_node root = {sb_tree_height(leaves), 0};
-    if (mine) finish(x->p, x->np, leaves, root, out + from, x->scratch, mine);
+    for (int k = 1; k < size; k++) {
+        int to = (me + k) % size;
+        for (size_t i = 0; i < x->np; i++)
+            if (x->p[i].rank == me)
+                sb_flight_send(x->flight,
+                               sb_tree_partial(x->t, x->p[i].k) + x->cut[to] +
+                                   x->from,
+                               part(x, to) * sizeof(float), to);
+    }
 }
 
-sb_status sb_reduce_scatter(sb_comm *c, const sb_tree *t, const size_t *cut,
-                            float *out)
+/* The bucket has arrived: add it up, and begin the next one. */
+static void next_bucket(sb_reduction *x)
 {
-    int size = sb_comm_size(c), me = sb_comm_rank(c);
-    uint64_t leaves = sb_tree_leaves(t);
-    reduction x = {.c = c, .t = t, .cut = cut};
-    size_t longest = 0, own = cut[me + 1] - cut[me];
+    sb_node root = {sb_tree_height(x->leaves), 0};
+    size_t mine = part(x, sb_comm_rank(x->c));
+    if (mine)
+        finish(x->p, x->np, x->leaves, root, x->out + x->from, x->scratch,
+               mine);
+    x->from += x->width;
+    if (x->from < x->longest)
+        begin_bucket(x);
+    else
+        x->t = NULL;
+}
+
+void sb_reduction_begin(sb_reduction *x, const sb_tree *t, const size_t *cut,
+                        float *out)
+{
+    int size = sb_comm_size(x->c);
+    sb_reduction_end(x);
+    x->out = out;
+    x->from = x->longest = 0;
+    memcpy(x->cut, cut, ((size_t)size + 1) * sizeof *cut);
     for (int r = 0; r < size; r++)
-        if (cut[r + 1] - cut[r] > longest) longest = cut[r + 1] - cut[r];
-    x.np = all_partials(size, leaves, NULL);
-    x.width = RECEIVED / x.np > BUCKET_MIN ? RECEIVED / x.np : BUCKET_MIN;
-    size_t room = own < x.width ? own : x.width;
-    sb_status st;
-    SB_GOTO(st, sb_alloc(x.np, sizeof *x.p, "partial sums", &x.p), agree);
-    SB_GOTO(st, sb_alloc(x.np * room, sizeof(float), "partial sums", &x.recv),
-            agree);
-    st = sb_alloc((sb_tree_height(leaves) + 1) * room, sizeof(float),
-                  "partial sums", &x.scratch);
-agree:
-    SB_GOTO(st, sb_agree(c, st), out);
-    all_partials(size, leaves, x.p);
-    for (size_t from = 0; from < longest; from += x.width)
-        bucket(&x, from, out);
-out:
-    sb_free(x.scratch);
-    sb_free(x.recv);
-    sb_free(x.p);
-    return st;
+        if (cut[r + 1] - cut[r] > x->longest) x->longest = cut[r + 1] - cut[r];
+    if (!x->longest) return;
+    x->t = t;
+    begin_bucket(x);
 }
 
-sb_status sb_gather_parts(sb_comm *c, float *x, const size_t *cut)
+int sb_reduction_poll(sb_reduction *x)
 {
-    size_t *bytes = NULL;
-    int size = sb_comm_size(c);
-    sb_status st =
-        sb_alloc((size_t)size + 1, sizeof *bytes, "gather offsets", &bytes);
-    SB_GOTO(st, sb_agree(c, st), out);
-    for (int r = 0; r <= size; r++) bytes[r] = cut[r] * sizeof *x;
-    sb_comm_gather_cut(c, x, bytes);
-out:
-    sb_free(bytes);
-    return st;
+    if (x->t && sb_flight_done(x->flight)) next_bucket(x);
+    return x->t != NULL;
+}
+
+void sb_reduction_end(sb_reduction *x)
+{
+    while (x->t) {
+        sb_flight_wait(x->flight);
+        next_bucket(x);
+    }
 }

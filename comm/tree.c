@@ -131,10 +131,7 @@ sb_status sb_tree_leaf(sb_tree *t, float **leaf_out)
     }
     pthread_mutex_unlock(&t->lock);
     SB_TRY(st);
-    if (v)
-        memset(v, 0, t->len * sizeof *v);
-    else
-        SB_TRY(sb_alloc(t->room, sizeof *v, "gradient buffer", &v));
+    if (!v) SB_TRY(sb_alloc(t->room, sizeof *v, "gradient buffer", &v));
     *leaf_out = v;
     return SB_OK;
 }

@@ -46,7 +46,8 @@ void sb_tree_close(sb_tree *t);
 /* Begin another sum: all partials are forgotten. `len` may shrink or grow. */
 SB_MUST_USE sb_status sb_tree_reset(sb_tree *t, size_t len);
 
-/* A zeroed vector for a leaf; any thread. Give it back with sb_tree_add. */
+/* A vector for a leaf, its contents undefined; any thread. Give it back with
+ * sb_tree_add. */
 SB_MUST_USE sb_status sb_tree_leaf(sb_tree *t, float **leaf_out);
 /* Leaf `leaf` is finished: hand its vector over. Any thread. */
 void sb_tree_add(sb_tree *t, uint64_t leaf, float *vector);

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
@@ -133,6 +134,39 @@ out:
     return st;
 }
 
+/* ---- sources ------------------------------------------------------------- */
+
+/* The letters before a specification's colon, "c4" of "c4:/data/c4/?.gz". */
+static int kind_letters(const char *spec)
+{
+    size_t n = strcspn(spec, ":");
+    return n < 16 ? (int)n : 16;
+}
+
+static void name_source(const sb_manifest *m, size_t i, char *name)
+{
+    const char *spec = m->source[i].spec;
+    int n = kind_letters(spec), alike = 0;
+    for (size_t k = 0; k < m->sources; k++)
+        alike += kind_letters(m->source[k].spec) == n &&
+                 strncmp(m->source[k].spec, spec, (size_t)n) == 0;
+    if (alike > 1)
+        snprintf(name, SB_SOURCE_NAME_MAX, "%.*s-%zu", n, spec, i + 1);
+    else
+        snprintf(name, SB_SOURCE_NAME_MAX, "%.*s", n, spec);
+}
+
+static sb_status open_sources(sb_corpus *c, const sb_manifest *m)
+{
+    SB_TRY(sb_alloc(m->sources, sizeof *c->source, "sources", &c->source));
+    c->sources = m->sources;
+    for (size_t i = 0; i < m->sources; i++) {
+        name_source(m, i, c->source[i].name);
+        c->source[i].weight = m->source[i].weight;
+    }
+    return SB_OK;
+}
+
 /* ---- open, close --------------------------------------------------------- */
 
 static sb_status open_split(sb_corpus *c, const char *dir, sb_split split,
@@ -141,10 +175,7 @@ static sb_status open_split(sb_corpus *c, const char *dir, sb_split split,
     sb_file_room(m->shards);
     c->total.vocab_size = m->vocab_size;
     c->total.vocab_hash = m->vocab_hash;
-    SB_TRY(sb_alloc(m->sources, sizeof *c->source, "sources", &c->source));
-    c->sources = m->sources;
-    for (size_t i = 0; i < m->sources; i++)
-        c->source[i].weight = m->source[i].weight;
+    SB_TRY(open_sources(c, m));
     SB_TRY(sb_alloc(m->shards, sizeof *c->shard, "shard list", &c->shard));
     for (size_t i = 0; i < m->shards; i++)
         if (m->shard[i].split == split) SB_TRY(add_shard(c, dir, &m->shard[i]));

@@ -68,6 +68,8 @@ static int is_harmless(const char *name)
                                            "threads",
                                            "log",
                                            "stop-at",
+                                           "lr-find",
+                                           "lr-find-steps",
                                            "eval-every",
                                            "eval-samples",
                                            "keep",
@@ -75,7 +77,7 @@ static int is_harmless(const char *name)
                                            "samples",
                                            "ids",
                                            "micro-batch",
-                                           "logit-memory",
+                                           "memory-limit",
                                            "checkpoint-every",
                                            "checkpoint-minutes"};
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)

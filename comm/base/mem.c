@@ -65,7 +65,7 @@ sb_status sb_grow_(void **ptr, size_t *cap, size_t need, size_t size,
 
 const char *sb_bytes_text(uint64_t bytes)
 {
-    static _Thread_local char text[4][24];
+    static _Thread_local char text[8][24];
     static _Thread_local unsigned turn;
     static const char unit[][4] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     double v = (double)bytes;
@@ -74,7 +74,33 @@ const char *sb_bytes_text(uint64_t bytes)
         v /= 1024;
         u++;
     }
-    char *t = text[turn++ % 4];
+    char *t = text[turn++ % 8];
     snprintf(t, sizeof text[0], u ? "%.1f %s" : "%.0f %s", v, unit[u]);
     return t;
+}
+
+/* The number in a file that holds one, or behind `key` in it; 0: none. */
+static uint64_t number_in(const char *path, const char *key)
+{
+    char line[256];
+    uint64_t n = 0;
+    FILE *f = fopen(path, "r");
+    if (!f) return 0;
+    while (!n && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            n = strtoull(line + strlen(key), NULL, 10);
+    fclose(f);
+    return n;
+}
+
+uint64_t sb_memory_free(void)
+{
+    uint64_t host = 1024 * number_in("/proc/meminfo", "MemAvailable:");
+    uint64_t most = number_in("/sys/fs/cgroup/memory.max", "");
+    uint64_t used = number_in("/sys/fs/cgroup/memory.current", "");
+    uint64_t file = number_in("/sys/fs/cgroup/memory.stat", "file ");
+    uint64_t kept = used > file ? used - file : 0; /* caches give way */
+    if (most && (!host || most - kept < host))
+        host = most > kept ? most - kept : 0;
+    return host ? host : UINT64_MAX;
 }

@@ -34,7 +34,11 @@ void sb_ask_huge(void *p, size_t bytes);
 SB_MUST_USE sb_status sb_grow_(void **ptr, size_t *cap, size_t need,
                                size_t size, const char *what);
 
-/* "750.0 MiB" into a static per-thread buffer (four rotate). */
+/* "750.0 MiB" into a static per-thread buffer (eight rotate). */
 const char *sb_bytes_text(uint64_t bytes);
+
+/* Bytes that this host, or the control group of this process, has free;
+ * UINT64_MAX where nobody says. */
+uint64_t sb_memory_free(void);
 
 #endif

@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "comm/base/mem.h"
+
+enum { WATCH_EVERY = 100000 }; /* nanoseconds */
 
 typedef struct worker {
     sb_pool *pool;
@@ -23,6 +26,8 @@ struct sb_pool {
     uint64_t round; /* rises with every run; workers wait for the change */
     int busy;
     int quit;
+    sb_watcher watch; /* or NULL */
+    void *watched;
     sb_task fn;
     void *context;
     size_t n, next; /* next is taken atomically */
@@ -144,10 +149,32 @@ void sb_pool_start(sb_pool *p, size_t n, sb_task fn, void *context)
     if (n) wake_workers(p);
 }
 
+/* The lock is held. */
+static void wait_and_watch(sb_pool *p)
+{
+    while (p->busy) {
+        pthread_mutex_unlock(&p->lock);
+        int again = p->watch(p->watched);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += WATCH_EVERY;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_nsec -= 1000000000;
+            until.tv_sec++;
+        }
+        pthread_mutex_lock(&p->lock);
+        if (p->busy && again)
+            pthread_cond_timedwait(&p->done, &p->lock, &until);
+        else if (p->busy)
+            pthread_cond_wait(&p->done, &p->lock);
+    }
+}
+
 sb_status sb_pool_wait(sb_pool *p)
 {
     if (p->workers == 1) drain(p, 0);
     pthread_mutex_lock(&p->lock);
+    if (p->watch) wait_and_watch(p);
     while (p->busy) pthread_cond_wait(&p->done, &p->lock);
     pthread_mutex_unlock(&p->lock);
     return p->error.code == SB_OK ? SB_OK : sb_error_set(&p->error);
@@ -156,7 +183,13 @@ sb_status sb_pool_wait(sb_pool *p)
 sb_status sb_pool_run(sb_pool *p, size_t n, sb_task fn, void *context)
 {
     set_tasks(p, n, fn, context);
-    if (n > 1) wake_workers(p);
-    drain(p, 0);
+    if (n > 1 || (n && p->watch)) wake_workers(p);
+    if (!p->watch) drain(p, 0);
     return sb_pool_wait(p);
+}
+
+void sb_pool_watch(sb_pool *p, sb_watcher watch, void *context)
+{
+    p->watch = p->workers > 1 ? watch : NULL;
+    p->watched = context;
 }

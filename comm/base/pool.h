@@ -33,4 +33,11 @@ SB_MUST_USE sb_status sb_pool_run(sb_pool *pool, size_t n, sb_task fn,
 void sb_pool_start(sb_pool *pool, size_t n, sb_task fn, void *context);
 SB_MUST_USE sb_status sb_pool_wait(sb_pool *pool);
 
+/* From now on the caller of sb_pool_run does no task: while the others work, it
+ * calls `watch` again and again as long as that returns 1, and after a 0 it
+ * sleeps until they are done. For a thread that has messages to move; open the
+ * pool with one worker more. Does nothing to a pool of one worker. */
+typedef int (*sb_watcher)(void *context);
+void sb_pool_watch(sb_pool *pool, sb_watcher watch, void *context);
+
 #endif

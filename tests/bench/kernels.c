@@ -101,7 +101,7 @@ static void do_linear(void)
 
 static void do_linear_back(void)
 {
-    sb_linear_backward(u, v, z, y, x, w, N, D, F);
+    sb_linear_backward(u, v, z, 0, y, x, w, N, D, F);
 }
 
 static void do_memcpy(void)
@@ -116,7 +116,7 @@ static void do_gelu(void)
 
 static void do_gelu_back(void)
 {
-    sb_gelu_backward(y, z, x, (size_t)N * F);
+    sb_gelu_backward(y, v, z, x, (size_t)N * F);
 }
 
 static void do_dropout(void)
@@ -165,7 +165,7 @@ static void do_block(void)
 
 static void do_merge(void)
 {
-    sb_xent_merge(z, u, v, 4, M);
+    sb_xent_merge(z, NULL, u, v, M, 4, M);
 }
 
 static void do_grad(void)

@@ -86,6 +86,11 @@ options() {
     on1and3 expect 2 'dim = 32 is not divisible by heads = 3' mlm --run run $own $small --heads 3
     on1 expect 2 'slots = 9 is more than batch = 8' mlm --run run $own $small --slots 9
     on1 expect 2 'max-length = 65 is more than positions = 64' mlm --run run $own $small --max-length 65
+    on1 expect 2 'lr 0: the learning rate must be above 0' mlm --run run $own $small --lr 0
+    on1 expect 2 'steps = 0 is out of range' mlm --run run $own $small --steps 0
+    on1 expect 2 'one of linear|constant|cosine expected' mlm --run run $own $small --schedule square
+    on1and3 hint 2 'a shorter --warmup' mlm --run run $own $small --steps 9 --warmup 9
+    on1 expect 2 'warmup = 9 takes all of the 9 steps' mlm --run run $own $small --steps 9 --warmup 9 --schedule cosine
     hint 2 'start fewer ranks' mpi 5 "$shardbert" mlm --run run $own $small
 }
 

@@ -20,7 +20,7 @@ train() {
     mpi "$np" "$shardbert" mlm --run "$tmp/$name" --log error \
         --vocab "$tmp/base/vocab/vocab.txt" --corpus "$corpus" \
         --init "$tmp/base/word2vec" --dim 64 --layers 2 --heads 4 --ffn 128 \
-        --positions 64 --max-length 48 --batch 22 --slots 9 --vocab-block 150 \
+        --positions 64 --max-length 48 --batch 22 --slots 9 --vocab-block 150 --head-group 60 \
         --steps 20 --lr 2e-3 --warmup 4 --clip 1 --weight-decay 0.01 \
         --eval-every 10 --eval-samples 40 --checkpoint-every 7 "$@" >/dev/null
 }
@@ -48,7 +48,7 @@ train threads 1 --threads 3
 same threads
 train np2threads 2 --threads 2 --micro-batch 4
 same np2threads
-train micro 1 --micro-batch 1 --logit-memory 0
+train micro 1 --micro-batch 1
 same micro
 
 train resumed 3 --stop-at 7

@@ -82,7 +82,7 @@ static void dump_dropout(const char *prefix, const sb_mlm *m, const sb_batch *b)
 
 static void dump_batch(int step, const sb_mlm *m)
 {
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         char prefix[64];
         const sb_batch *b = &m->slot[i].batch;
         snprintf(prefix, sizeof prefix, "step%d.slot%zu.", step, i);
@@ -111,7 +111,7 @@ static sb_mlm_options options(const char *name, uint32_t vocab, int steps)
         .mask_prob = 0.15f,
         .schedule = {.lr = 3e-3, .warmup = 3, .steps = (uint64_t)steps + 5},
         .adam = {0.9, 0.999, 1e-8f, 0.1f, 0.5, 1},
-        .logit_bytes = 1 << 20,
+        .head_group = 16,
         .seed = 7,
         .threads = 1};
     if (strcmp(name, "dropout") == 0) {
@@ -154,12 +154,12 @@ static sb_status run(sb_comm *c, const char *dir, const char *name, int steps)
         SB_TRY(sb_mlm_forward(m, corpus, SB_WAVE_TRAIN, (uint64_t)s * o.batch,
                               0, &w));
         dump_batch(s, m);
-        SB_TRY(sb_mlm_backward(m, &w));
+        SB_TRY(sb_mlm_backward(m));
         if (s == 0)
-            dump_tensors("grad.", m, sb_tree_partial(m->grads, 0),
-                         m->table->grad, m->table->bias_grad);
+            dump_tensors("grad.", m, m->optimiser.grad, m->table->grad,
+                         m->table->bias_grad);
         loss = w.loss_sum / (double)w.masked;
-        SB_TRY(sb_optimiser_step(&m->optimiser, m->grads, &o.adam,
+        SB_TRY(sb_optimiser_step(&m->optimiser, &o.adam,
                                  sb_schedule_at(&o.schedule, (uint64_t)s),
                                  (uint64_t)s + 1, m->pool, m->w, &norm));
         snprintf(path, sizeof path, "step%d.", s);

@@ -100,8 +100,13 @@ static void exact_sums_work_in_a_group(sb_comm *node)
         for (size_t i = 0; i < LEN; i++) v[i] = (float)k + 0.25f;
         sb_tree_add(t, k, v);
     }
-    OK(sb_reduce_scatter(node, t, cut, x + cut[me]));
-    OK(sb_gather_parts(node, x, cut));
+    sb_reduction *sum;
+    OK(sb_reduction_open(node, LEAVES, LEN, 1, &sum));
+    sb_reduction_begin(sum, t, cut, x + cut[me]);
+    sb_reduction_end(sum);
+    sb_reduction_close(sum);
+    for (int r = 0; r <= n; r++) cut[r] *= sizeof *x;
+    sb_comm_gather_cut(node, x, cut);
     for (size_t i = 0; i < LEN; i++) CHECK(x[i] == 21.0f + 7 * 0.25f);
     sb_tree_close(t);
 }

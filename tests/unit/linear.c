@@ -110,8 +110,8 @@ static void backward_adds_to_parameters_and_writes_dx(void **state)
                 dx[n * I + i] = s;
             }
         for (size_t i = 0; i < N * I; i++) dx_room[i] = NAN;
-        sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N,
-                           I, O);
+        sb_linear_backward(dx_room, dw_room, db_room, 1, y_room, x_room, w_room,
+                           N, I, O);
         check_all("dw", dw_room, want, O * I, 1e-5, 1e-6);
         check_all("db", db_room, db, O, 1e-5, 1e-6);
         check_all("dx", dx_room, dx, N * I, 1e-5, 1e-6);
@@ -143,8 +143,8 @@ static void backward_agrees_with_central_differences(void **state)
     to_double(at + N * I + O * I, b_room, O);
     memset(dw_room, 0, sizeof dw_room);
     memset(db_room, 0, sizeof db_room);
-    sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N, I,
-                       O);
+    sb_linear_backward(dx_room, dw_room, db_room, 1, y_room, x_room, w_room, N,
+                       I, O);
     for (size_t i = 0; i < COUNT(at); i++) {
         float got = i < N * I           ? dx_room[i]
                     : i < N * I + O * I ? dw_room[i - N * I]
@@ -161,12 +161,12 @@ static void dx_and_db_may_be_left_out(void **state)
     fill_inputs(0);
     memcpy(dw, dw_room, sizeof dw);
     memcpy(db, db_room, sizeof db);
-    sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N, I,
-                       O);
-    sb_linear_backward(NULL, dw, NULL, y_room, x_room, w_room, N, I, O);
+    sb_linear_backward(dx_room, dw_room, db_room, 1, y_room, x_room, w_room, N,
+                       I, O);
+    sb_linear_backward(NULL, dw, NULL, 1, y_room, x_room, w_room, N, I, O);
     check_bits("dw", dw, dw_room, O * I);
     memcpy(db_room, db, sizeof db);
-    sb_linear_backward(NULL, dw, db_room, y_room, x_room, w_room, N, I, O);
+    sb_linear_backward(NULL, dw, db_room, 1, y_room, x_room, w_room, N, I, O);
 }
 
 static void no_rows_change_nothing(void **state)
@@ -180,10 +180,33 @@ static void no_rows_change_nothing(void **state)
     memcpy(db, db_room, sizeof db);
     sb_linear_forward(y, x_room, w_room, b_room, 0, I, O);
     check_bits("y", y, four, 4);
-    sb_linear_backward(y, dw_room, db_room, y_room, x_room, w_room, 0, I, O);
+    sb_linear_backward(y, dw_room, db_room, 1, y_room, x_room, w_room, 0, I, O);
     check_bits("dx", y, four, 4);
     check_bits("dw", dw_room, dw, O * I);
     check_bits("db", db_room, db, O);
+    sb_linear_backward(y, dw_room, db_room, 0, y_room, x_room, w_room, 0, I, O);
+    for (size_t i = 0; i < O * I; i++) assert_true(dw_room[i] == 0.0f);
+    for (size_t i = 0; i < O; i++) assert_true(db_room[i] == 0.0f);
+}
+
+/* Written: the same bits as added to zeros, whatever was there. */
+static void backward_writes_what_it_is_not_told_to_add(void **state)
+{
+    (void)state;
+    static float dw[MAX_O * MAX_I], db[MAX_O];
+    for (size_t k = 0; k < COUNT(shapes); k++) {
+        set_shape(shapes[k]);
+        fill_inputs(0);
+        memset(dw, 0, sizeof dw);
+        memset(db, 0, sizeof db);
+        for (size_t i = 0; i < O * I; i++) dw_room[i] = NAN;
+        for (size_t i = 0; i < O; i++) db_room[i] = NAN;
+        sb_linear_backward(NULL, dw, db, 1, y_room, x_room, w_room, N, I, O);
+        sb_linear_backward(NULL, dw_room, db_room, 0, y_room, x_room, w_room, N,
+                           I, O);
+        check_bits("dw", dw_room, dw, O * I);
+        check_bits("db", db_room, db, O);
+    }
 }
 
 static void nan_reaches_all_that_depends_on_it(void **state)
@@ -199,13 +222,13 @@ static void nan_reaches_all_that_depends_on_it(void **state)
     fill_inputs(0);
     memset(y_room, 0, sizeof y_room); /* dy is 0, and 0 * NaN is NaN */
     x_room[3 * I + 5] = NAN;
-    sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N, I,
-                       O);
+    sb_linear_backward(dx_room, dw_room, db_room, 1, y_room, x_room, w_room, N,
+                       I, O);
     for (size_t o = 0; o < O; o++) check_nan("dw", dw_room + o * I + 5, 1);
     check_no_nan("db", db_room, O);
     y_room[2 * O + 1] = NAN;
-    sb_linear_backward(dx_room, dw_room, db_room, y_room, x_room, w_room, N, I,
-                       O);
+    sb_linear_backward(dx_room, dw_room, db_room, 1, y_room, x_room, w_room, N,
+                       I, O);
     check_nan("db", db_room + 1, 1);
     check_nan("dx", dx_room + 2 * I, I);
     check_no_nan("dx", dx_room, 2 * I);
@@ -220,7 +243,7 @@ static void bits_are_the_same_at_every_alignment(void **state)
         for (size_t s = 0; s < SHIFTS; s++) {
             set_shape(shapes[k]);
             fill_inputs(s);
-            sb_linear_backward(dx_room + s, dw_room + s, db_room + s,
+            sb_linear_backward(dx_room + s, dw_room + s, db_room + s, 1,
                                y_room + s, x_room + s, w_room + s, N, I, O);
             sb_linear_forward(y_room + s, x_room + s, w_room + s, b_room + s, N,
                               I, O);
@@ -253,6 +276,7 @@ int main(void)
         cmocka_unit_test(backward_agrees_with_central_differences),
         cmocka_unit_test(dx_and_db_may_be_left_out),
         cmocka_unit_test(no_rows_change_nothing),
+        cmocka_unit_test(backward_writes_what_it_is_not_told_to_add),
         cmocka_unit_test(nan_reaches_all_that_depends_on_it),
         cmocka_unit_test(bits_are_the_same_at_every_alignment),
         cmocka_unit_test(the_core_has_a_name),

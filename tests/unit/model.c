@@ -21,6 +21,7 @@ static const sb_mlm_shape shape = {V, D, 2, 2, 24, T};
 static sb_layout layout;
 static float *w, rows[V * D], weight[SEQ * T * D];
 static sb_batch batch;
+static sb_work work;
 static uint32_t place[SEQ * T];
 
 static int setup(void **state)
@@ -34,6 +35,7 @@ static int setup(void **state)
     sb_rng_normal(key, 1, 0, rows, V * D, 0.5f);
     sb_rng_normal(key, 2, 0, weight, SEQ * T * D, 1);
     if (sb_batch_open(SEQ, T, &batch) != SB_OK) return 1;
+    if (sb_work_open(&layout, SEQ, T, &work) != SB_OK) return 1;
     static const uint32_t begin[] = {0, 6, 7, 11}, masked[] = {1, 5, 6, 9};
     memcpy(batch.seq_begin, begin, sizeof begin);
     memcpy(batch.masked, masked, sizeof masked);
@@ -50,6 +52,7 @@ static int teardown(void **state)
 {
     (void)state;
     sb_batch_close(&batch);
+    sb_work_close(&work);
     sb_layout_close(&layout);
     sb_free(w);
     return 0;
@@ -59,7 +62,7 @@ static int teardown(void **state)
 static double loss(sb_acts *a, const sb_dropout_rate *drop)
 {
     double sum = 0;
-    sb_model_forward(&layout, w, &batch, rows, place, drop, a);
+    sb_model_forward(&layout, w, &batch, rows, place, drop, a, &work);
     for (size_t i = 0; i < batch.nmasked * D; i++)
         sum += (double)a->z[i] * (double)weight[i];
     return sum;
@@ -85,10 +88,10 @@ static void every_gradient_agrees_with_finite_differences(void **state)
     assert_int_equal(sb_acts_open(&layout, SEQ, T, &a), SB_OK);
     assert_int_equal(sb_alloc(layout.total, sizeof *grad, "g", &grad), SB_OK);
     for (int d = 0; d < 2; d++) {
-        memset(grad, 0, layout.total * sizeof *grad);
         loss(&a, &rate[d]);
-        sb_model_backward(&layout, w, &batch, weight, &rate[d], &a, grad,
-                          dword);
+        for (size_t s = layout.stages; s-- > 0;)
+            sb_model_backward(&layout, s, w, &batch, weight, &rate[d], &a,
+                              &work, grad + layout.stage_at[s], dword);
         for (size_t p = 0; p < layout.params; p++) {
             const sb_param *x = &layout.param[p];
             for (size_t i = 0; i < x->n; i += x->n / 5 + 1) {
@@ -133,6 +136,7 @@ static void a_sequence_does_not_see_its_neighbours_in_the_slot(void **state)
 
 typedef struct job {
     sb_acts a[4];
+    sb_work work[4];
     float z[16][4 * D];
 } job;
 
@@ -140,7 +144,8 @@ static sb_status forward_task(void *context, size_t task, int worker)
 {
     static const sb_dropout_rate drop = {0.1f, 0.1f, 5};
     job *j = context;
-    sb_model_forward(&layout, w, &batch, rows, place, &drop, &j->a[worker]);
+    sb_model_forward(&layout, w, &batch, rows, place, &drop, &j->a[worker],
+                     &j->work[worker]);
     memcpy(j->z[task], j->a[worker].z, sizeof j->z[task]);
     return SB_OK;
 }
@@ -151,12 +156,17 @@ static void threads_compute_the_same_bits_side_by_side(void **state)
     static job j;
     sb_pool *pool;
     assert_int_equal(sb_pool_open(4, &pool), SB_OK);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         assert_int_equal(sb_acts_open(&layout, SEQ, T, &j.a[i]), SB_OK);
+        assert_int_equal(sb_work_open(&layout, SEQ, T, &j.work[i]), SB_OK);
+    }
     assert_int_equal(sb_pool_run(pool, 16, forward_task, &j), SB_OK);
     for (int i = 1; i < 16; i++)
         assert_memory_equal(j.z[0], j.z[i], sizeof j.z[0]);
-    for (int i = 0; i < 4; i++) sb_acts_close(&j.a[i]);
+    for (int i = 0; i < 4; i++) {
+        sb_acts_close(&j.a[i]);
+        sb_work_close(&j.work[i]);
+    }
     sb_pool_close(pool);
 }
 
@@ -178,8 +188,26 @@ static void the_layout_has_hugging_faces_parameters(void **state)
     }
     assert_int_equal(real.params, 103);
     assert_int_equal(floats, 43514112);
-    for (int r = 0; r < 7; r++)
-        covered += sb_layout_cut(&real, r + 1, 7) - sb_layout_cut(&real, r, 7);
+    for (size_t k = 0; k < real.spans; k++) {
+        const sb_span *s = &real.span[k];
+        assert_true(s->n > 0 && s->n <= SB_LAYOUT_SPAN);
+        assert_true(k == 0 || s->at >= s[-1].at + s[-1].n);
+        covered += s->n;
+    }
+    assert_int_equal(covered, floats);
+    covered = 0;
+    for (int r = 0; r < 7; r++) {
+        sb_own own[8];
+        assert_int_equal(real.stages, 8);
+        size_t n = sb_layout_own(&real, r, 7, own);
+        for (size_t s = 0; s < 8; s++) {
+            assert_true(own[s].first >= real.stage_at[s] &&
+                        own[s].last <= real.stage_at[s + 1]);
+            n -= own[s].last - own[s].first;
+            covered += own[s].last - own[s].first;
+        }
+        assert_int_equal(n, 0);
+    }
     assert_int_equal(covered, real.total);
     sb_layout_close(&real);
 }

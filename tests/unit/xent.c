@@ -16,6 +16,7 @@ ROOM(block_room, MAX_M *MAX_V);
 ROOM(max_room, MAX_BLOCKS *MAX_M);
 ROOM(sum_room, MAX_BLOCKS *MAX_M);
 ROOM(lse_room, MAX_M);
+ROOM(top_room, MAX_M);
 static float logits[MAX_M * MAX_V];
 static double want[MAX_M * MAX_V], at[MAX_M * MAX_V];
 static int32_t target[MAX_M];
@@ -79,11 +80,14 @@ static void merged_blocks_give_the_log_sum_of_all_columns(void **state)
             size_t W = take(block_room, cuts[k][b], cuts[k][b + 1]);
             sb_xent_block(max_room + b * M, sum_room + b * M, block_room, M, W);
         }
-        sb_xent_merge(lse_room, max_room, sum_room, MAX_BLOCKS, M);
+        sb_xent_merge(lse_room, top_room, max_room, sum_room, M, MAX_BLOCKS, M);
         to_double(want, logits, M * V);
         for (size_t m = 0; m < M; m++)
             check_near("lse", m, (double)lse_room[m], log_sum(want + m * V), 0,
                        2e-7);
+        for (size_t m = 0; m < M; m++)
+            for (size_t i = 0; i < V; i++)
+                assert_true(logits[m * V + i] <= top_room[m]);
     }
 }
 
@@ -96,9 +100,9 @@ static void a_block_without_columns_is_minus_infinity_and_nothing(void **state)
     assert_true(isinf(max[1]) && max[1] < 0 && sum[1] == 0.0f);
     const float maxes[3] = {-INFINITY, -1e4f, -INFINITY};
     const float sums[3] = {0.0f, 1.0f, 0.0f};
-    sb_xent_merge(lse, maxes, sums, 3, 1);
+    sb_xent_merge(lse, NULL, maxes, sums, 1, 3, 1);
     assert_true(lse[0] == -1e4f);
-    sb_xent_merge(lse, max, sum, 2, 1); /* no columns at all */
+    sb_xent_merge(lse, NULL, max, sum, 1, 2, 1); /* no columns at all */
     assert_true(isinf(lse[0]) && lse[0] < 0);
 }
 
@@ -114,7 +118,7 @@ static double loss(const double *row)
 static void whole(size_t s)
 {
     sb_xent_block(max_room + s, sum_room + s, block_room + s, M, V);
-    sb_xent_merge(lse_room + s, max_room + s, sum_room + s, 1, M);
+    sb_xent_merge(lse_room + s, NULL, max_room + s, sum_room + s, M, 1, M);
     sb_xent_grad(block_room + s, lse_room + s, target, 0.25f, M, V);
 }
 
@@ -239,10 +243,10 @@ static void nan_reaches_the_loss_and_the_gradient(void **state)
     /* One block of NaN between two that are well. */
     const float max[3] = {1, -INFINITY, 2}, sum[3] = {1, NAN, 1};
     float lse;
-    sb_xent_merge(&lse, max, sum, 3, 1);
+    sb_xent_merge(&lse, NULL, max, sum, 1, 3, 1);
     check_nan("lse", &lse, 1);
     const float max2[2] = {NAN, 1}, sum2[2] = {3, 1};
-    sb_xent_merge(&lse, max2, sum2, 2, 1);
+    sb_xent_merge(&lse, NULL, max2, sum2, 1, 2, 1);
     check_nan("lse", &lse, 1);
 }
 

@@ -20,9 +20,12 @@ SB_INLINE void exp_block(float *sum, float *p, float max)
     }
 }
 
-/* Rows of T scores become probabilities, in place. A NaN is not seen by the
- * maximum but by the sum, and so reaches the whole row. */
-SB_INLINE void softmax_rows_body(float *p, size_t rows, size_t T)
+/* Rows of T scores become probabilities, in place, and with a mask `dropped`
+ * those that are kept, scaled. A NaN is not seen by the maximum but by the sum,
+ * and so reaches the whole row. */
+SB_INLINE void softmax_rows_body(float *restrict p, float *restrict dropped,
+                                 const uint8_t *restrict keep, float scale,
+                                 size_t rows, size_t T)
 {
     for (size_t r = 0; r < rows; r++, p += T) {
         float sum[LANES], max = max_row(p, T);
@@ -36,44 +39,56 @@ SB_INLINE void softmax_rows_body(float *p, size_t rows, size_t T)
             lanes_store(p + i, a, T - i);
         }
         float inverse = 1.0f / lanes_sum(sum);
-        for (i = 0; i < T; i++) p[i] *= inverse;
+        if (!keep) {
+            for (i = 0; i < T; i++) p[i] *= inverse;
+            continue;
+        }
+        const uint8_t *k = keep + r * T;
+        float *d = dropped + r * T;
+        for (i = 0; i < T; i++) {
+            float x = p[i] * inverse;
+            p[i] = x;
+            d[i] = k[i] ? x * scale : 0.0f;
+        }
     }
 }
 
-static void softmax_rows(float *p, size_t rows, size_t T);
-SB_KERNEL(softmax_rows, softmax_rows_body, (float *p, size_t rows, size_t T),
-          (p, rows, T))
+static void softmax_rows(float *p, float *dropped, const uint8_t *keep,
+                         float scale, size_t rows, size_t T);
+SB_KERNEL(softmax_rows, softmax_rows_body,
+          (float *p, float *dropped, const uint8_t *keep, float scale,
+           size_t rows, size_t T),
+          (p, dropped, keep, scale, rows, T))
 
-/* dp <- p (dp - sum(p dp)), row by row. */
+/* dp, the gradient of what was kept, becomes that of the scores:
+ * p (dp - sum(p dp)), row by row; and `dropped` what softmax_rows made. */
 SB_INLINE void softmax_rows_backward_body(float *restrict dp,
-                                          const float *restrict p, size_t rows,
-                                          size_t T)
+                                          float *restrict dropped,
+                                          const float *restrict p,
+                                          const uint8_t *restrict keep,
+                                          float scale, size_t rows, size_t T)
 {
     for (size_t r = 0; r < rows; r++, p += T, dp += T) {
+        if (keep) {
+            const uint8_t *k = keep + r * T;
+            float *d = dropped + r * T;
+            for (size_t i = 0; i < T; i++) {
+                d[i] = k[i] ? p[i] * scale : 0.0f;
+                dp[i] = k[i] ? dp[i] * scale : 0.0f;
+            }
+        }
         float s = dot_row(p, dp, T);
         for (size_t i = 0; i < T; i++) dp[i] = p[i] * (dp[i] - s);
     }
 }
 
-static void softmax_rows_backward(float *dp, const float *p, size_t rows,
+static void softmax_rows_backward(float *dp, float *dropped, const float *p,
+                                  const uint8_t *keep, float scale, size_t rows,
                                   size_t T);
 SB_KERNEL(softmax_rows_backward, softmax_rows_backward_body,
-          (float *dp, const float *p, size_t rows, size_t T), (dp, p, rows, T))
-
-/* y = keep ? x * scale : 0. */
-SB_INLINE void dropout_copy_body(float *restrict y, const float *restrict x,
-                                 const uint8_t *restrict keep, float scale,
-                                 size_t n)
-{
-    for (size_t i = 0; i < n; i++) y[i] = keep[i] ? x[i] * scale : 0.0f;
-}
-
-static void dropout_copy(float *y, const float *x, const uint8_t *keep,
-                         float scale, size_t n);
-SB_KERNEL(dropout_copy, dropout_copy_body,
-          (float *y, const float *x, const uint8_t *keep, float scale,
-           size_t n),
-          (y, x, keep, scale, n))
+          (float *dp, float *dropped, const float *p, const uint8_t *keep,
+           float scale, size_t rows, size_t T),
+          (dp, dropped, p, keep, scale, rows, T))
 
 /* c[m, n] = alpha a b, with a [m, k] and b [k, n] after the transpositions. */
 static void product(float *c, size_t ldc, const float *a, size_t lda,
@@ -95,15 +110,11 @@ void sb_attention_forward(float *y, float *prob, const float *qkv,
     for (size_t h = 0; h < H; h++) {
         const float *q = qkv + h * K, *k = q + D, *v = k + D;
         float *p = prob + h * T * T;
-        const float *used = p;
+        const uint8_t *mask = keep ? keep + h * T * T : NULL;
         product(p, T, q, ld, CblasNoTrans, k, ld, CblasTrans, scale, T, T, K);
-        softmax_rows(p, T, T);
-        if (keep) {
-            dropout_copy(scratch, p, keep + h * T * T, keep_scale, T * T);
-            used = scratch;
-        }
-        product(y + h * K, D, used, T, CblasNoTrans, v, ld, CblasNoTrans, 1.0f,
-                T, K, T);
+        softmax_rows(p, scratch, mask, keep_scale, T, T);
+        product(y + h * K, D, keep ? scratch : p, T, CblasNoTrans, v, ld,
+                CblasNoTrans, 1.0f, T, K, T);
     }
 }
 
@@ -117,18 +128,14 @@ void sb_attention_backward(float *dqkv, const float *dy, const float *prob,
     if (T == 0) return;
     for (size_t h = 0; h < H; h++) {
         const float *q = qkv + h * K, *k = q + D, *v = k + D;
-        const float *p = prob + h * T * T, *used = p, *d = dy + h * K;
+        const float *p = prob + h * T * T, *d = dy + h * K;
+        const uint8_t *mask = keep ? keep + h * T * T : NULL;
         float *dq = dqkv + h * K, *dk = dq + D, *dv = dk + D;
         float *ds = scratch, *dropped = scratch + T * T;
         product(ds, T, d, D, CblasNoTrans, v, ld, CblasTrans, 1.0f, T, T, K);
-        if (keep) {
-            const uint8_t *mask = keep + h * T * T;
-            dropout_copy(dropped, p, mask, keep_scale, T * T);
-            sb_dropout(ds, mask, keep_scale, T * T);
-            used = dropped;
-        }
-        product(dv, ld, used, T, CblasTrans, d, D, CblasNoTrans, 1.0f, T, K, T);
-        softmax_rows_backward(ds, p, T, T);
+        softmax_rows_backward(ds, dropped, p, mask, keep_scale, T, T);
+        product(dv, ld, keep ? dropped : p, T, CblasTrans, d, D, CblasNoTrans,
+                1.0f, T, K, T);
         product(dq, ld, ds, T, CblasNoTrans, k, ld, CblasNoTrans, scale, T, K,
                 T);
         product(dk, ld, ds, T, CblasTrans, q, ld, CblasNoTrans, scale, T, K, T);

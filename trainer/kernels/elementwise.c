@@ -55,32 +55,36 @@ SB_INLINE void gelu_forward(float *y, const float *x, size_t n)
 SB_KERNEL(sb_gelu_forward, gelu_forward, (float *y, const float *x, size_t n),
           (y, x, n))
 
-SB_INLINE void gelu_back_block(float *dx, const float *dy, const float *x)
+SB_INLINE void gelu_back_block(float *dx, float *y, const float *dy,
+                               const float *x)
 {
     EACH_LANE(l)
     {
         float e, a = x[l], phi = normal(a, &e);
+        y[l] = a * phi;
         dx[l] = dy[l] * (phi + a * (e * 0.398942280f)); /* 1 / sqrt(2 pi) */
     }
 }
 
-SB_INLINE void gelu_backward(float *dx, const float *dy, const float *x,
-                             size_t n)
+SB_INLINE void gelu_backward(float *dx, float *y, const float *dy,
+                             const float *x, size_t n)
 {
     size_t i = 0;
-    for (; n - i >= LANES; i += LANES) gelu_back_block(dx + i, dy + i, x + i);
+    for (; n - i >= LANES; i += LANES)
+        gelu_back_block(dx + i, y + i, dy + i, x + i);
     if (i < n) {
-        float a[LANES], d[LANES];
+        float a[LANES], d[LANES], value[LANES];
         lanes_load(a, x + i, n - i, 0.0f);
         lanes_load(d, dy + i, n - i, 0.0f);
-        gelu_back_block(d, d, a);
+        gelu_back_block(d, value, d, a);
         lanes_store(dx + i, d, n - i);
+        lanes_store(y + i, value, n - i);
     }
 }
 
 SB_KERNEL(sb_gelu_backward, gelu_backward,
-          (float *dx, const float *dy, const float *x, size_t n),
-          (dx, dy, x, n))
+          (float *dx, float *y, const float *dy, const float *x, size_t n),
+          (dx, y, dy, x, n))
 
 SB_INLINE void dropout(float *restrict x, const uint8_t *restrict keep,
                        float scale, size_t n)

@@ -11,8 +11,8 @@
  *   N rows (tokens of a slot, packed without padding)   T tokens of a sequence
  *   V vocabulary rows   W rows of a vocabulary block   M masked positions
  *
- * A forward and its backward sit next to each other. Parameter gradients are
- * ADDED to d-arrays; gradients of activations are WRITTEN.
+ * A forward and its backward sit next to each other. Gradients are WRITTEN; a
+ * slot's parameter gradients are summed outside (comm/tree.h).
  *
  * Same bits: results depend on the arguments alone, not on alignment, thread
  * count or position in memory. BLAS is called single-threaded (see
@@ -36,18 +36,19 @@ const char *sb_kernels_set(void);
 /* y[N,O] = x[N,I] w[O,I]^T + b[O].  b may be NULL. */
 void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
                        size_t N, size_t I, size_t O);
-/* dx[N,I] = dy w; dw += dy^T x; db += column sums of dy. dx, dw and db may
- * each be NULL: not wanted. */
-void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
-                        const float *x, const float *w, size_t N, size_t I,
-                        size_t O);
+/* dx[N,I] = dy w; dw = dy^T x; db = column sums of dy; with `add` the last two
+ * are added to dw and db. dx, dw and db may each be NULL: not wanted. */
+void sb_linear_backward(float *dx, float *dw, float *db, int add,
+                        const float *dy, const float *x, const float *w,
+                        size_t N, size_t I, size_t O);
 
 /* ---- elementwise.c ------------------------------------------------------- */
 
 /* Exact GELU: y = x Phi(x), not the tanh form (Hendrycks & Gimpel 2016). */
 void sb_gelu_forward(float *y, const float *x, size_t n);
-/* dx = dy * gelu'(x); dx may be dy. */
-void sb_gelu_backward(float *dx, const float *dy, const float *x, size_t n);
+/* dx = dy * gelu'(x), and the forward's y again; dx may be dy. */
+void sb_gelu_backward(float *dx, float *y, const float *dy, const float *x,
+                      size_t n);
 /* x = keep ? x * scale : 0, in place; forward and backward alike. */
 void sb_dropout(float *x, const uint8_t *keep, float scale, size_t n);
 void sb_add(float *y, const float *x, size_t n); /* y += x */
@@ -61,6 +62,24 @@ double sb_sum_squares(const float *x, size_t n);
 void sb_layernorm_forward(float *y, float *mean, float *rstd, const float *x,
                           const float *g, const float *b, float eps, size_t N,
                           size_t D);
+/* The forward's y again, from its mean and rstd. */
+void sb_layernorm_again(float *y, const float *x, const float *g,
+                        const float *b, const float *mean, const float *rstd,
+                        size_t N, size_t D);
+/* y <- x + dropout(y), out <- layernorm of that sum. keep: as sb_dropout's,
+ * NULL: no dropout. */
+void sb_residual_norm_forward(float *out, float *mean, float *rstd, float *y,
+                              const float *x, const uint8_t *keep, float scale,
+                              const float *g, const float *b, float eps,
+                              size_t N, size_t D);
+/* x is the forward's sum. dx <- the gradient of the sum (and so of its x),
+ * branch <- that of what was dropped out; branch may be NULL, else keep is not.
+ * dx may be dy. */
+void sb_residual_norm_backward(float *dx, float *branch, float *dg, float *db,
+                               const float *dy, const float *x, const float *g,
+                               const float *mean, const float *rstd,
+                               const uint8_t *keep, float scale, size_t N,
+                               size_t D);
 /* x is the forward input. dx may be dy. */
 void sb_layernorm_backward(float *dx, float *dg, float *db, const float *dy,
                            const float *x, const float *g, const float *mean,
@@ -89,10 +108,11 @@ void sb_attention_backward(float *dqkv, const float *dy, const float *prob,
  * Per block: max[m] of logits[m, :] and sum[m] of exp(logit - max[m]). */
 void sb_xent_block(float *max, float *sum, const float *logits, size_t M,
                    size_t W);
-/* Merge nblocks (max, sum) pairs, [nblocks, M], in block order, into
- * lse[m] = log sum over all columns of exp(logit). In double inside. */
-void sb_xent_merge(float *lse, const float *max, const float *sum,
-                   size_t nblocks, size_t M);
+/* Merge nblocks (max, sum) pairs, rows of M with `stride` floats between, in
+ * block order, into lse[m] = log sum over all columns of exp(logit); in double
+ * inside. top[m] <- the largest logit; may be NULL. */
+void sb_xent_merge(float *lse, float *top, const float *max, const float *sum,
+                   size_t stride, size_t nblocks, size_t M);
 /* logits <- scale * (softmax - onehot), in place, where softmax =
  * exp(logit - lse[m]); target[m] is a column of this block, or -1. */
 void sb_xent_grad(float *logits, const float *lse, const int32_t *target,

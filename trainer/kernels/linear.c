@@ -2,8 +2,8 @@
  * linear.c - the matrix product with bias, by BLAS.
  *
  * Matrices are never cleared by a scaling with 0, which would hide a NaN in
- * some BLAS kernels: beta is 1 over defined values, or 0 into y and dx, which
- * BLAS then only writes. */
+ * some BLAS kernels: beta is 1 over defined values, or 0 into what BLAS then
+ * only writes. */
 #include "trainer/kernels/kernels.h"
 
 #include <cblas.h>
@@ -41,8 +41,10 @@ void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
 
 enum { COLUMNS = 64 };
 
-/* db += sums of the columns of dy, each over the rows in order, added once. */
-SB_INLINE void column_sums_body(float *db, const float *dy, size_t N, size_t O)
+/* The sums of the columns of dy, each over the rows in order: written to db, or
+ * added once. */
+SB_INLINE void column_sums_body(float *db, int add, const float *dy, size_t N,
+                                size_t O)
 {
     for (size_t o = 0; o < O; o += COLUMNS) {
         float sum[COLUMNS] = {0};
@@ -55,24 +57,33 @@ SB_INLINE void column_sums_body(float *db, const float *dy, size_t N, size_t O)
             for (size_t i = 0; i < N; i++)
                 for (size_t c = 0; c < n; c++) sum[c] += dy[i * O + o + c];
         }
-        for (size_t c = 0; c < n; c++) db[o + c] += sum[c];
+        for (size_t c = 0; c < n; c++)
+            db[o + c] = add ? db[o + c] + sum[c] : sum[c];
     }
 }
 
-static void column_sums(float *db, const float *dy, size_t N, size_t O);
+static void column_sums(float *db, int add, const float *dy, size_t N,
+                        size_t O);
 SB_KERNEL(column_sums, column_sums_body,
-          (float *db, const float *dy, size_t N, size_t O), (db, dy, N, O))
+          (float *db, int add, const float *dy, size_t N, size_t O),
+          (db, add, dy, N, O))
 
-void sb_linear_backward(float *dx, float *dw, float *db, const float *dy,
-                        const float *x, const float *w, size_t N, size_t I,
-                        size_t O)
+void sb_linear_backward(float *dx, float *dw, float *db, int add,
+                        const float *dy, const float *x, const float *w,
+                        size_t N, size_t I, size_t O)
 {
-    if (N == 0 || O == 0) return;
+    if (O == 0) return;
+    if (N == 0) {
+        if (dw && !add) memset(dw, 0, O * I * sizeof *dw);
+        if (db && !add) memset(db, 0, O * sizeof *db);
+        return;
+    }
     if (dx)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)N, (int)I,
                     (int)O, 1.0f, dy, (int)O, w, (int)I, 0.0f, dx, (int)I);
     if (dw)
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)O, (int)I,
-                    (int)N, 1.0f, dy, (int)O, x, (int)I, 1.0f, dw, (int)I);
-    if (db) column_sums(db, dy, N, O);
+                    (int)N, 1.0f, dy, (int)O, x, (int)I, add ? 1.0f : 0.0f, dw,
+                    (int)I);
+    if (db) column_sums(db, add, dy, N, O);
 }

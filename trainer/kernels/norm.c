@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * norm.c - layer normalisation, two passes for the moments. */
+ * norm.c - layer normalisation, two passes for the moments; with the residual
+ * sum before it, row by row. */
 #include "trainer/kernels/kernels.h"
 
 #include "trainer/kernels/vec.h"
@@ -65,23 +66,69 @@ SB_INLINE void norm_row(float *y, const float *x, const float *g,
     }
 }
 
+/* y <- x + (keep ? y * scale : 0), or x + y without a mask. */
+SB_INLINE void residual_row(float *restrict y, const float *restrict x,
+                            const uint8_t *restrict keep, float scale, size_t D)
+{
+    if (keep)
+        for (size_t i = 0; i < D; i++)
+            y[i] = x[i] + (keep[i] ? y[i] * scale : 0.0f);
+    else
+        for (size_t i = 0; i < D; i++) y[i] = x[i] + y[i];
+}
+
+SB_INLINE void normalise(float *y, float *mean, float *rstd, const float *x,
+                         const float *g, const float *b, float eps, size_t D)
+{
+    float mu = row_mean(x, D);
+    float rs = 1.0f / sqrtf(row_variance(x, mu, D) + eps);
+    norm_row(y, x, g, b, mu, rs, D);
+    *mean = mu;
+    *rstd = rs;
+}
+
 SB_INLINE void layernorm_forward(float *y, float *mean, float *rstd,
                                  const float *x, const float *g, const float *b,
                                  float eps, size_t N, size_t D)
 {
-    for (size_t n = 0; n < N; n++, x += D, y += D) {
-        float mu = row_mean(x, D);
-        float rs = 1.0f / sqrtf(row_variance(x, mu, D) + eps);
-        norm_row(y, x, g, b, mu, rs, D);
-        mean[n] = mu;
-        rstd[n] = rs;
-    }
+    for (size_t n = 0; n < N; n++, x += D, y += D)
+        normalise(y, mean + n, rstd + n, x, g, b, eps, D);
 }
 
 SB_KERNEL(sb_layernorm_forward, layernorm_forward,
           (float *y, float *mean, float *rstd, const float *x, const float *g,
            const float *b, float eps, size_t N, size_t D),
           (y, mean, rstd, x, g, b, eps, N, D))
+
+SB_INLINE void layernorm_again(float *y, const float *x, const float *g,
+                               const float *b, const float *mean,
+                               const float *rstd, size_t N, size_t D)
+{
+    for (size_t n = 0; n < N; n++, x += D, y += D)
+        norm_row(y, x, g, b, mean[n], rstd[n], D);
+}
+
+SB_KERNEL(sb_layernorm_again, layernorm_again,
+          (float *y, const float *x, const float *g, const float *b,
+           const float *mean, const float *rstd, size_t N, size_t D),
+          (y, x, g, b, mean, rstd, N, D))
+
+SB_INLINE void residual_norm(float *out, float *mean, float *rstd, float *y,
+                             const float *x, const uint8_t *keep, float scale,
+                             const float *g, const float *b, float eps,
+                             size_t N, size_t D)
+{
+    for (size_t n = 0; n < N; n++, x += D, y += D, out += D) {
+        residual_row(y, x, keep ? keep + n * D : NULL, scale, D);
+        normalise(out, mean + n, rstd + n, y, g, b, eps, D);
+    }
+}
+
+SB_KERNEL(sb_residual_norm_forward, residual_norm,
+          (float *out, float *mean, float *rstd, float *y, const float *x,
+           const uint8_t *keep, float scale, const float *g, const float *b,
+           float eps, size_t N, size_t D),
+          (out, mean, rstd, y, x, keep, scale, g, b, eps, N, D))
 
 /* With xhat = (x - mean) rstd and h = dy g:
  * dx = rstd (h - mean(h) - xhat mean(h xhat)).
@@ -154,20 +201,35 @@ SB_INLINE void dx_row(float *dx, const float *dy, const float *x,
     }
 }
 
-SB_INLINE void layernorm_backward(float *dx, float *dg, float *db,
-                                  const float *dy, const float *x,
-                                  const float *g, const float *mean,
-                                  const float *rstd, size_t N, size_t D)
+/* branch: what the row gives to the branch that was dropped out, or NULL. */
+SB_INLINE void norm_backward(float *dx, float *branch, float *dg, float *db,
+                             const float *dy, const float *x, const float *g,
+                             const float *mean, const float *rstd,
+                             const uint8_t *keep, float scale, size_t N,
+                             size_t D)
 {
+    memset(dg, 0, D * sizeof *dg);
+    memset(db, 0, D * sizeof *db);
     for (size_t n = 0; n < N; n++, x += D, dx += D, dy += D) {
         float s, t, mu = mean[n], rs = rstd[n];
         sums_row(&s, &t, dg, db, dy, x, g, mu, rs, D);
         dx_row(dx, dy, x, g, mu, rs, s / (float)D, t / (float)D, D);
+        if (!branch) continue;
+        for (size_t i = 0; i < D; i++)
+            branch[n * D + i] = keep[n * D + i] ? dx[i] * scale : 0.0f;
     }
 }
 
-SB_KERNEL(sb_layernorm_backward, layernorm_backward,
-          (float *dx, float *dg, float *db, const float *dy, const float *x,
-           const float *g, const float *mean, const float *rstd, size_t N,
-           size_t D),
-          (dx, dg, db, dy, x, g, mean, rstd, N, D))
+SB_KERNEL(sb_residual_norm_backward, norm_backward,
+          (float *dx, float *branch, float *dg, float *db, const float *dy,
+           const float *x, const float *g, const float *mean, const float *rstd,
+           const uint8_t *keep, float scale, size_t N, size_t D),
+          (dx, branch, dg, db, dy, x, g, mean, rstd, keep, scale, N, D))
+
+void sb_layernorm_backward(float *dx, float *dg, float *db, const float *dy,
+                           const float *x, const float *g, const float *mean,
+                           const float *rstd, size_t N, size_t D)
+{
+    sb_residual_norm_backward(dx, NULL, dg, db, dy, x, g, mean, rstd, NULL, 1,
+                              N, D);
+}

@@ -50,19 +50,21 @@ SB_KERNEL(sb_xent_block, xent_block,
           (float *max, float *sum, const float *logits, size_t M, size_t W),
           (max, sum, logits, M, W))
 
-void sb_xent_merge(float *lse, const float *max, const float *sum,
-                   size_t nblocks, size_t M)
+void sb_xent_merge(float *lse, float *top_out, const float *max,
+                   const float *sum, size_t stride, size_t nblocks, size_t M)
 {
     for (size_t m = 0; m < M; m++) {
         double top = -(double)INFINITY, total = 0.0;
         for (size_t b = 0; b < nblocks; b++)
-            if ((double)max[b * M + m] > top) top = (double)max[b * M + m];
+            if ((double)max[b * stride + m] > top)
+                top = (double)max[b * stride + m];
         for (size_t b = 0; b < nblocks; b++) {
-            double s = (double)sum[b * M + m];
+            double s = (double)sum[b * stride + m];
             if (s == 0.0) continue; /* a block without columns */
-            total += s * exp((double)max[b * M + m] - top);
+            total += s * exp((double)max[b * stride + m] - top);
         }
         lse[m] = (float)(top + log(total));
+        if (top_out) top_out[m] = (float)top;
     }
 }
 

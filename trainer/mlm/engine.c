@@ -10,7 +10,6 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
-#include "comm/reduce.h"
 #include "trainer/kernels/kernels.h"
 
 /* ---- open ---------------------------------------------------------------- */
@@ -32,29 +31,10 @@ static sb_status check(const sb_mlm_options *o, int ranks)
     return SB_OK;
 }
 
-/* Sequences in the largest slot. */
-static size_t slot_width(const sb_mlm_options *o)
-{
-    return (o->batch + o->slots - 1) / o->slots;
-}
-
-/* Whose activations are kept, and how many sets that takes. */
-static void plan_acts(sb_mlm *m)
+static sb_status begin(sb_mlm *m, const sb_vocab *vocab)
 {
     const sb_mlm_options *o = m->o;
-    size_t kept = o->micro_batch / slot_width(o), threads = (size_t)o->threads;
-    if (!o->micro_batch || kept > m->slots) kept = m->slots;
-    size_t rest = m->slots - kept;
-    m->kept = kept;
-    m->nacts = kept + (rest < threads ? rest : threads);
-}
-
-/* Checks and sizes; nothing large is taken yet. */
-static sb_status plan(sb_mlm *m, const sb_vocab *vocab)
-{
-    const sb_mlm_options *o = m->o;
-    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
-    SB_TRY(check(o, size));
+    SB_TRY(check(o, sb_comm_size(m->comm)));
     SB_TRY(sb_layout_open(&o->shape, &m->layout));
     m->batch = (sb_batch_options){.seed = o->seed,
                                   .max_length = o->max_length,
@@ -62,54 +42,25 @@ static sb_status plan(sb_mlm *m, const sb_vocab *vocab)
                                   .special = sb_vocab_special(vocab),
                                   .vocab_size = sb_vocab_size(vocab),
                                   .sampling = o->sampling};
-    m->first_slot = sb_share(o->slots, r, size);
-    m->slots = (size_t)(sb_share(o->slots, r + 1, size) - m->first_slot);
-    plan_acts(m);
-    size_t bytes;
-    return sb_acts_bytes(&m->layout, slot_width(o), o->max_length, &bytes);
-}
-
-/* The most that any rank takes. Collective. */
-static void say_memory(sb_mlm *m)
-{
-    const sb_mlm_options *o = m->o;
-    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
-    size_t acts = 0, width = slot_width(o);
-    if (sb_acts_bytes(&m->layout, width, o->max_length, &acts) != SB_OK) return;
-    uint64_t flat = m->layout.total * sizeof(float);
-    uint64_t own = (sb_layout_cut(&m->layout, r + 1, size) -
-                    sb_layout_cut(&m->layout, r, size)) *
-                   sizeof(float);
-    /* Finished siblings are added at once: a vector per level of the tree and
-     * one per thread. */
-    uint64_t trees = flat * (sb_tree_height(o->slots) + (uint64_t)o->threads);
-    uint64_t words = (uint64_t)m->slots * width * o->max_length * o->shape.dim *
-                     sizeof(float);
-    uint64_t most[4] = {sb_table_bytes(m->comm, o->shape.vocab, o->vocab_block,
-                                       o->shape.dim, 1),
-                        flat, trees + 3 * own, acts * m->nacts + words};
-    sb_comm_max_u64(m->comm, most, 4);
-    sb_log(
-        SB_LOG_INFO,
-        "memory per rank, at most: token table with gradient and moments %s, "
-        "encoder %s, its gradients and moments %s, activations %s",
-        sb_bytes_text(most[0]), sb_bytes_text(most[1]), sb_bytes_text(most[2]),
-        sb_bytes_text(most[3]));
+    return SB_OK;
 }
 
 static sb_status open_slots(sb_mlm *m)
 {
     const sb_mlm_options *o = m->o;
-    size_t width = slot_width(o);
-    SB_TRY(sb_alloc(m->slots, sizeof *m->slot, "slots", &m->slot));
-    SB_TRY(sb_alloc(m->nacts, sizeof *m->acts, "activations", &m->acts));
-    for (size_t i = 0; i < m->nacts; i++)
+    size_t width = m->plan.width, workers = (size_t)sb_pool_workers(m->pool);
+    SB_TRY(sb_alloc(m->plan.slots, sizeof *m->slot, "slots", &m->slot));
+    SB_TRY(sb_alloc(m->plan.micro, sizeof *m->acts, "activations", &m->acts));
+    SB_TRY(sb_alloc(workers, sizeof *m->work, "activations", &m->work));
+    for (size_t i = 0; i < m->plan.micro; i++)
         SB_TRY(sb_acts_open(&m->layout, width, o->max_length, &m->acts[i]));
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = workers - (size_t)o->threads; i < workers; i++)
+        SB_TRY(sb_work_open(&m->layout, width, o->max_length, &m->work[i]));
+    for (size_t i = 0; i < m->plan.slots; i++) {
         sb_slot *s = &m->slot[i];
-        s->first = sb_share(o->batch, (int)(m->first_slot + i), (int)o->slots);
-        s->last =
-            sb_share(o->batch, (int)(m->first_slot + i) + 1, (int)o->slots);
+        int number = (int)(m->plan.first_slot + i);
+        s->first = sb_share(o->batch, number, (int)o->slots);
+        s->last = sb_share(o->batch, number + 1, (int)o->slots);
         SB_TRY(sb_batch_open(width, o->max_length, &s->batch));
         SB_TRY(sb_alloc(width * o->max_length, o->shape.dim * sizeof(float),
                         "row gradients", &s->dword));
@@ -117,16 +68,58 @@ static sb_status open_slots(sb_mlm *m)
     return SB_OK;
 }
 
+static sb_status open_trees(sb_mlm *m)
+{
+    const sb_mlm_plan *p = &m->plan;
+    SB_TRY(sb_alloc(p->trees, sizeof *m->tree, "sum trees", &m->tree));
+    for (size_t i = 0; i < p->trees; i++)
+        SB_TRY(sb_tree_open(
+            m->o->slots, p->first_slot, p->first_slot + p->slots,
+            p->trees == 2 ? p->longest_stage : sb_layout_stage(&m->layout, i),
+            &m->tree[i]));
+    return SB_OK;
+}
+
+/* Messages move while others compute: the pool's caller sees to it. */
+static int watch(void *context)
+{
+    sb_mlm *m = context;
+    return sb_reduction_poll(m->sum) | sb_head_poll(m->head) |
+           sb_optimiser_poll(&m->optimiser);
+}
+
 static sb_status open_local(sb_mlm *m)
 {
     const sb_mlm_options *o = m->o;
-    SB_TRY(sb_pool_open(o->threads, &m->pool));
+    size_t ranks = (size_t)sb_comm_size(m->comm);
+    /* With several ranks, one thread of each moves messages. */
+    SB_TRY(sb_pool_open(o->threads + (ranks > 1), &m->pool));
     SB_TRY(sb_alloc(m->layout.total, sizeof *m->w, "encoder", &m->w));
-    SB_TRY(sb_alloc((size_t)sb_comm_size(m->comm) + 1, sizeof *m->cut, "ranks",
-                    &m->cut));
-    SB_TRY(sb_tree_open(o->slots, m->first_slot, m->first_slot + m->slots,
-                        m->layout.total, &m->grads));
+    SB_TRY(sb_alloc(ranks + 1, sizeof *m->cut, "ranks", &m->cut));
+    SB_TRY(sb_alloc(ranks + 1, sizeof *m->grad_cut, "ranks", &m->grad_cut));
+    SB_TRY(open_trees(m));
     return open_slots(m);
+}
+
+/* Tags of comm/flight.h. */
+enum { TAG_GRADIENTS = 1, TAG_HEAD, TAG_WEIGHTS };
+
+static sb_status open_shared(sb_mlm *m)
+{
+    const sb_mlm_options *o = m->o;
+    const sb_head_options head = {.group = o->head_group,
+                                  .tag = TAG_HEAD,
+                                  .train_table = o->adam.train_table,
+                                  .gradient = 1};
+    SB_TRY(sb_reduction_open(m->comm, o->slots, m->plan.longest_share,
+                             TAG_GRADIENTS, &m->sum));
+    SB_TRY(sb_table_open(m->comm, o->shape.vocab, o->vocab_block, o->shape.dim,
+                         1, &m->table));
+    SB_TRY(sb_head_open(m->table, m->pool, &head, &m->head));
+    SB_TRY(sb_optimiser_open(m->comm, &m->layout, m->table, TAG_WEIGHTS,
+                             &m->optimiser));
+    if (sb_comm_size(m->comm) > 1) sb_pool_watch(m->pool, watch, m);
+    return SB_OK;
 }
 
 sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
@@ -137,21 +130,12 @@ sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
     if (st == SB_OK) {
         m->comm = c;
         m->o = o;
-        st = plan(m, vocab);
+        st = begin(m, vocab);
     }
     SB_GOTO(st, sb_agree(c, st), failed);
-    say_memory(m);
+    SB_GOTO(st, sb_mlm_plan_open(c, &m->layout, o, &m->plan), failed);
     SB_GOTO(st, sb_agree(c, open_local(m)), failed);
-    SB_GOTO(st,
-            sb_table_open(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1,
-                          &m->table),
-            failed);
-    SB_GOTO(st,
-            sb_head_open(m->table, m->pool, (size_t)o->logit_bytes,
-                         o->adam.train_table, &m->head),
-            failed);
-    SB_GOTO(st, sb_optimiser_open(c, &m->layout, m->table, &m->optimiser),
-            failed);
+    SB_GOTO(st, open_shared(m), failed);
     *mlm_out = m;
     return SB_OK;
 failed:
@@ -165,15 +149,21 @@ void sb_mlm_close(sb_mlm *m)
     sb_optimiser_close(&m->optimiser);
     sb_head_close(m->head);
     sb_table_close(m->table);
-    sb_tree_close(m->grads);
-    sb_pool_close(m->pool);
-    for (size_t i = 0; m->slot && i < m->slots; i++) {
+    sb_reduction_close(m->sum);
+    for (size_t i = 0; m->tree && i < m->plan.trees; i++)
+        sb_tree_close(m->tree[i]);
+    for (size_t i = 0; m->slot && i < m->plan.slots; i++) {
         sb_batch_close(&m->slot[i].batch);
         sb_free(m->slot[i].dword);
     }
-    for (size_t i = 0; m->acts && i < m->nacts; i++) sb_acts_close(&m->acts[i]);
+    for (size_t i = 0; m->acts && i < m->plan.micro; i++)
+        sb_acts_close(&m->acts[i]);
+    for (int i = 0; m->work && i < sb_pool_workers(m->pool); i++)
+        sb_work_close(&m->work[i]);
+    sb_pool_close(m->pool);
     sb_layout_close(&m->layout);
-    void *owned[] = {m->slot, m->acts, m->w, m->cut};
+    void *owned[] = {m->slot, m->acts, m->work,    m->w,
+                     m->cut,  m->tree, m->grad_cut};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
     void *grown[] = {m->ids, m->z, m->dz, m->target};
@@ -187,7 +177,7 @@ static sb_status fill_slots(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
                             uint64_t first, uint64_t limit)
 {
     size_t tokens = 0;
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         sb_slot *s = &m->slot[i];
         size_t n = (size_t)(s->last - s->first);
         uint64_t at = first + s->first;
@@ -202,7 +192,7 @@ static sb_status fill_slots(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
         tokens += s->batch.tokens;
     }
     SB_TRY(sb_grow(&m->ids, &m->ids_cap, tokens, sizeof *m->ids, "token ids"));
-    for (size_t i = 0; i < m->slots; i++)
+    for (size_t i = 0; i < m->plan.slots; i++)
         if (m->slot[i].batch.tokens)
             memcpy(m->ids + m->slot[i].token_at, m->slot[i].batch.ids,
                    m->slot[i].batch.tokens * sizeof *m->ids);
@@ -219,7 +209,7 @@ static sb_status share_counts(sb_mlm *m, sb_status local, vote *sum_out)
 {
     int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
     vote mine = {.stop = (uint64_t)sb_stop_asked(), .failed = local != SB_OK};
-    for (size_t i = 0; local == SB_OK && i < m->slots; i++) {
+    for (size_t i = 0; local == SB_OK && i < m->plan.slots; i++) {
         mine.masked += m->slot[i].batch.nmasked;
         mine.tokens += m->slot[i].batch.tokens;
     }
@@ -238,7 +228,7 @@ static sb_status share_counts(sb_mlm *m, sb_status local, vote *sum_out)
     sb_free(all);
     if (sum.failed) return sb_agree(m->comm, local);
     size_t at = m->cut[r];
-    for (size_t i = 0; i < m->slots; i++) {
+    for (size_t i = 0; i < m->plan.slots; i++) {
         m->slot[i].masked_at = at;
         at += m->slot[i].batch.nmasked;
     }
@@ -269,25 +259,45 @@ static sb_dropout_rate dropout(const sb_mlm *m)
                              .seed = m->o->seed};
 }
 
-static void run_forward(sb_mlm *m, size_t task, int worker)
-{
-    sb_slot *s = &m->slot[task];
-    sb_dropout_rate drop = dropout(m);
-    s->acts = &m->acts[task < m->kept ? task : m->kept + (size_t)worker];
-    sb_model_forward(&m->layout, m->w, &s->batch, m->rows,
-                     m->place + s->token_at, &drop, s->acts);
-}
-
 static sb_status forward_slot(void *context, size_t task, int worker)
 {
     sb_mlm *m = context;
-    sb_slot *s = &m->slot[task];
-    size_t n = s->batch.nmasked, D = m->o->shape.dim;
-    run_forward(m, task, worker);
-    if (!n) return SB_OK;
-    memcpy(m->z + s->masked_at * D, s->acts->z, n * D * sizeof *m->z);
-    memcpy(m->target + s->masked_at, s->batch.target, n * sizeof *m->target);
+    const sb_slot *s = &m->slot[m->micro_first + task];
+    sb_dropout_rate drop = dropout(m);
+    sb_model_forward(&m->layout, m->w, &s->batch, m->rows,
+                     m->place + s->token_at, &drop, &m->acts[task],
+                     &m->work[worker]);
     return SB_OK;
+}
+
+/* Slots of the micro-batch that begins at m->micro_first. */
+static size_t micro_slots(const sb_mlm *m)
+{
+    size_t left = m->plan.slots - m->micro_first;
+    return left < m->plan.micro ? left : m->plan.micro;
+}
+
+/* A task can only lack memory, and other ranks may be waiting for this one. */
+static void run(sb_mlm *m, size_t n, sb_task fn)
+{
+    if (sb_pool_run(m->pool, n, fn, m) != SB_OK) sb_fatal(m->comm);
+}
+
+static void forward_slots(sb_mlm *m)
+{
+    size_t D = m->o->shape.dim;
+    for (size_t first = 0; first < m->plan.slots; first += m->plan.micro) {
+        m->micro_first = first;
+        run(m, micro_slots(m), forward_slot);
+        for (size_t i = 0; i < micro_slots(m); i++) {
+            const sb_slot *s = &m->slot[first + i];
+            size_t n = s->batch.nmasked;
+            if (!n) continue;
+            memcpy(m->z + s->masked_at * D, m->acts[i].z, n * D * sizeof *m->z);
+            memcpy(m->target + s->masked_at, s->batch.target,
+                   n * sizeof *m->target);
+        }
+    }
 }
 
 /* Every rank's vectors and targets to all. */
@@ -301,74 +311,117 @@ static void gather_positions(sb_mlm *m, size_t *bytes)
     sb_comm_gather_cut(m->comm, m->target, bytes);
 }
 
+/* Batches, counts and room. */
+static sb_status begin_wave(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
+                            uint64_t first, uint64_t limit, sb_wave *w)
+{
+    vote sum = {0};
+    SB_TRY(share_counts(m, fill_slots(m, corpus, kind, first, limit), &sum));
+    *w = (sb_wave){.masked = (size_t)sum.masked,
+                   .tokens = (size_t)sum.tokens,
+                   .stop = sum.stop != 0};
+    if (w->stop) return SB_OK;
+    return sb_agree(m->comm, room(m, w->masked));
+}
+
 sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
                          uint64_t first, uint64_t limit, sb_wave *wave_out)
 {
-    vote sum = {0};
-    size_t tokens = 0, *bytes = NULL;
+    sb_wave w = {0};
     m->training = kind == SB_WAVE_TRAIN;
-    SB_TRY(share_counts(m, fill_slots(m, corpus, kind, first, limit), &sum));
-    if (sum.stop) {
-        *wave_out = (sb_wave){.stop = 1};
-        return SB_OK;
-    }
-    for (size_t i = 0; i < m->slots; i++) tokens += m->slot[i].batch.tokens;
-    sb_status st = room(m, (size_t)sum.masked);
-    if (st == SB_OK)
-        st = sb_alloc((size_t)sb_comm_size(m->comm) + 1, sizeof *bytes, "ranks",
-                      &bytes);
-    SB_GOTO(st, sb_agree(m->comm, st), out);
-    SB_GOTO(st, sb_table_pull(m->table, m->ids, tokens, &m->rows, &m->place),
-            out);
-    st = sb_pool_run(m->pool, m->slots, forward_slot, m);
-    SB_GOTO(st, sb_agree(m->comm, st), out);
-    gather_positions(m, bytes);
-    sb_wave w = {.masked = (size_t)sum.masked, .tokens = (size_t)sum.tokens};
-    if (w.masked)
-        SB_GOTO(
-            st,
-            sb_head_forward(m->head, m->z, m->target, w.masked, &w.loss_sum),
-            out);
+    sb_comm_cause(m->comm, SB_WAIT_RANKS);
+    SB_TRY(begin_wave(m, corpus, kind, first, limit, &w));
     *wave_out = w;
-out:
-    sb_free(bytes);
-    return st;
+    if (w.stop) return SB_OK;
+    const sb_slot *last = &m->slot[m->plan.slots - 1];
+    sb_comm_cause(m->comm, SB_WAIT_ROWS);
+    SB_TRY(sb_table_pull(m->table, m->ids, last->token_at + last->batch.tokens,
+                         &m->rows, &m->place));
+    forward_slots(m);
+    sb_comm_cause(m->comm, SB_WAIT_HEAD);
+    gather_positions(m, m->grad_cut);
+    const sb_head_gradient g = {.scale = w.masked ? 1.0f / (float)w.masked : 0,
+                                .cut = m->cut,
+                                .dz = m->dz};
+    return sb_head_run(m->head, m->z, m->target, w.masked,
+                       m->training ? &g : NULL, &wave_out->loss_sum);
 }
 
 /* ---- backward ------------------------------------------------------------ */
 
+static sb_tree *stage_tree(const sb_mlm *m)
+{
+    return m->tree[m->stage % m->plan.trees];
+}
+
 static sb_status backward_slot(void *context, size_t task, int worker)
 {
     sb_mlm *m = context;
-    sb_slot *s = &m->slot[task];
-    size_t D = m->o->shape.dim;
-    float *grad;
-    SB_TRY(sb_tree_leaf(m->grads, &grad));
-    if (task >= m->kept) run_forward(m, task, worker);
-    sb_dropout_rate drop = dropout(m);
+    size_t number = m->micro_first + task;
+    const sb_slot *s = &m->slot[number];
     size_t own = s->masked_at - m->cut[sb_comm_rank(m->comm)];
-    sb_model_backward(&m->layout, m->w, &s->batch, m->dz + own * D, &drop,
-                      s->acts, grad, s->dword);
-    sb_tree_add(m->grads, m->first_slot + task, grad);
+    sb_dropout_rate drop = dropout(m);
+    float *grad;
+    SB_TRY(sb_tree_leaf(stage_tree(m), &grad));
+    sb_model_backward(&m->layout, m->stage, m->w, &s->batch,
+                      m->dz + own * m->o->shape.dim, &drop, &m->acts[task],
+                      &m->work[worker], grad, s->dword);
+    sb_tree_add(stage_tree(m), m->plan.first_slot + number, grad);
     return SB_OK;
 }
 
-sb_status sb_mlm_backward(sb_mlm *m, const sb_wave *wave)
+/* The sum of the stage's gradients sets out for its owners. */
+static void begin_sum(sb_mlm *m)
 {
-    if (wave->masked)
-        SB_TRY(sb_head_backward(m->head, 1.0f / (float)wave->masked, m->cut,
-                                m->dz));
+    int size = sb_comm_size(m->comm);
+    for (int r = 0; r <= size; r++)
+        m->grad_cut[r] = sb_layout_cut(&m->layout, m->stage, r, size) -
+                         m->layout.stage_at[m->stage];
+    sb_reduction_begin(m->sum, stage_tree(m), m->grad_cut,
+                       m->optimiser.grad + m->optimiser.own[m->stage].at);
+}
+
+/* All stages of one micro-batch, from the last; its activations are there. */
+static void backward_micro(sb_mlm *m, int first, int last)
+{
+    for (m->stage = m->layout.stages; m->stage-- > 0;) {
+        if (first &&
+            sb_tree_reset(stage_tree(m),
+                          sb_layout_stage(&m->layout, m->stage)) != SB_OK)
+            sb_fatal(m->comm);
+        run(m, micro_slots(m), backward_slot);
+        if (last) begin_sum(m);
+    }
+}
+
+static sb_status push_rows(sb_mlm *m)
+{
     sb_slot_grad *push = NULL;
-    sb_status st = sb_tree_reset(m->grads, m->layout.total);
-    if (st == SB_OK) st = sb_pool_run(m->pool, m->slots, backward_slot, m);
-    if (st == SB_OK)
-        st = sb_alloc(m->slots, sizeof *push, "row gradients", &push);
-    SB_GOTO(st, sb_agree(m->comm, st), out);
-    for (size_t i = 0; m->o->adam.train_table && i < m->slots; i++)
+    SB_TRY(sb_agree(m->comm, sb_alloc(m->plan.slots, sizeof *push,
+                                      "row gradients", &push)));
+    for (size_t i = 0; m->o->adam.train_table && i < m->plan.slots; i++)
         push[i] = (sb_slot_grad){m->slot[i].batch.ids, m->slot[i].dword,
                                  m->slot[i].batch.tokens};
-    st = sb_table_push(m->table, push, m->slots, m->batch.special.pad);
-out:
+    sb_status st =
+        sb_table_push(m->table, push, m->plan.slots, m->batch.special.pad);
     sb_free(push);
+    return st;
+}
+
+sb_status sb_mlm_backward(sb_mlm *m)
+{
+    size_t newest = m->micro_first; /* whose activations are there */
+    sb_comm_cause(m->comm, SB_WAIT_GRADIENTS);
+    for (size_t first = newest;; first -= m->plan.micro) {
+        m->micro_first = first;
+        if (first != newest) run(m, micro_slots(m), forward_slot);
+        backward_micro(m, first == newest, first == 0);
+        if (first == 0) break;
+    }
+    sb_comm_cause(m->comm, SB_WAIT_ROWS);
+    sb_status st = push_rows(m);
+    sb_comm_cause(m->comm, SB_WAIT_GRADIENTS);
+    sb_reduction_end(m->sum);
+    sb_comm_cause(m->comm, SB_WAIT_WEIGHTS);
     return st;
 }

@@ -5,8 +5,10 @@
  * Order of a step (docs/architecture.md has the picture):
  *   batches of the own slots -> one small gather (counts, stop, failure)
  *   -> pull token rows -> encoder forward per slot -> gather z and targets
- *   -> head forward, backward -> dz back to its rank -> encoder backward per
- *   slot into the gradient tree -> push row gradients -> optimiser.
+ *   -> head: losses, dz back to its rank -> encoder backward, stage by stage
+ *   from the last to the first, each stage's gradients summed over the slots
+ *   and on their way while the next stage is computed -> push row gradients
+ *   -> optimiser.
  *
  * Everything here is collective unless it says "local".
  */
@@ -14,20 +16,31 @@
 #define SB_MLM_ENGINE_H
 
 #include "comm/base/pool.h"
+#include "comm/reduce.h"
 #include "trainer/mlm/model.h"
 #include "trainer/mlm/optimiser.h"
 #include "trainer/mlm/pretrain.h"
 #include "trainer/mlm/shard_table.h"
+#include "trainer/mlm/sizes.h"
 #include "trainer/mlm/vocab_head.h"
 
 typedef struct sb_slot {
     uint64_t first, last; /* sequences of the wave            */
     sb_batch batch;
-    sb_acts *acts;    /* its own, or the worker's         */
     size_t token_at;  /* first of this rank's ids         */
     size_t masked_at; /* first of the wave's positions    */
     float *dword;     /* [max tokens, D] row gradients    */
 } sb_slot;
+
+/* What a rank waits for, as sb_comm_cause knows it. */
+typedef enum sb_wait {
+    SB_WAIT_RANKS, /* others that are not there yet: votes */
+    SB_WAIT_ROWS,
+    SB_WAIT_HEAD,
+    SB_WAIT_GRADIENTS,
+    SB_WAIT_WEIGHTS,
+    SB_WAITS
+} sb_wait;
 
 typedef struct sb_mlm {
     sb_comm *comm;
@@ -40,15 +53,17 @@ typedef struct sb_mlm {
     sb_optimiser optimiser;
     uint64_t frozen; /* the frozen table's hash (frozen.h) */
     sb_pool *pool;
-    sb_tree *grads;
-    uint64_t first_slot;
-    size_t slots; /* own slots */
-    sb_slot *slot;
-    sb_acts *acts;
-    size_t kept;  /* the first slots, whose activations stay for backward;
-                       the others share one set per worker, and backward runs
-                       their forward again */
-    size_t nacts; /* kept + workers, if any slot is not kept */
+    sb_mlm_plan plan;
+    sb_slot *slot; /* [plan.slots] */
+    /* A micro-batch of slots has its activations here at a time; where there
+     * are several, backward runs the forward of all but the last again. */
+    sb_acts *acts; /* [plan.micro] */
+    sb_work *work; /* [workers]    */
+    /* Gradients of a stage, summed over the slots. One micro-batch needs two
+     * trees in turn, several need one for every stage. */
+    sb_tree **tree;    /* [plan.trees] */
+    sb_reduction *sum; /* of the trees over the ranks */
+    size_t *grad_cut;  /* [size + 1] */
     /* the wave in progress */
     uint32_t *ids; /* this rank's, all own slots */
     const float *rows;
@@ -58,10 +73,11 @@ typedef struct sb_mlm {
     size_t ids_cap, z_cap, dz_cap, target_cap;
     size_t *cut; /* [size + 1] positions of each rank */
     int training;
+    size_t micro_first, stage; /* of the tasks in progress */
 } sb_mlm;
 
-/* Check the options against each other and the number of ranks, say how much
- * memory is needed, take it. Weights are zero. */
+/* Check the options against each other, the number of ranks and the memory
+ * (sizes.h), then take it. Weights are zero. */
 SB_MUST_USE sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
                                   const sb_vocab *vocab, sb_mlm **mlm_out);
 void sb_mlm_close(sb_mlm *m); /* local; NULL is fine */
@@ -74,16 +90,17 @@ typedef struct sb_wave {
     int stop;              /* some rank was asked to stop: nothing was done */
 } sb_wave;
 
-/* Forward of samples [first, first + batch) (training: with dropout), or of
- * held-out documents of that range below `limit`. The wave's targets of all
- * ranks are then in m->target [masked]. A failure of one rank (a damaged
- * block, say) is returned on all. */
+/* Forward of samples [first, first + batch), or of held-out documents of that
+ * range below `limit`. In training, with dropout, and the head's gradients are
+ * formed as well, of the mean loss. The wave's targets of all ranks are then in
+ * m->target [masked]. A failure of one rank (a damaged block, say) is returned
+ * on all. */
 SB_MUST_USE sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus,
                                      sb_wave_kind kind, uint64_t first,
                                      uint64_t limit, sb_wave *wave_out);
 
-/* Gradients of the mean loss of the last forward, into the tree and the
- * table. */
-SB_MUST_USE sb_status sb_mlm_backward(sb_mlm *m, const sb_wave *wave);
+/* The encoder's gradients of the last forward into m->optimiser.grad, and those
+ * of the looked-up rows into the table's. */
+SB_MUST_USE sb_status sb_mlm_backward(sb_mlm *m);
 
 #endif

@@ -24,6 +24,7 @@ struct sb_filler {
     float *w;
     sb_table *table;
     sb_acts acts;
+    sb_work work;
     sb_batch batch;
     float *max, *sum; /* [blocks]   */
     float *logits;    /* own rows   */
@@ -84,7 +85,8 @@ static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab)
     f->special = sb_vocab_special(vocab);
     SB_TRY(sb_alloc(f->layout.total, sizeof *f->w, "encoder", &f->w));
     SB_TRY(sb_batch_open(1, shape.positions, &f->batch));
-    return sb_acts_open(&f->layout, 1, shape.positions, &f->acts);
+    SB_TRY(sb_acts_open(&f->layout, 1, shape.positions, &f->acts));
+    return sb_work_open(&f->layout, 1, shape.positions, &f->work);
 }
 
 sb_status sb_filler_open(sb_comm *c, sb_ckpt *ckpt, const sb_vocab *vocab,
@@ -121,6 +123,7 @@ void sb_filler_close(sb_filler *f)
     if (!f) return;
     sb_table_close(f->table);
     sb_acts_close(&f->acts);
+    sb_work_close(&f->work);
     sb_batch_close(&f->batch);
     sb_layout_close(&f->layout);
     void *owned[] = {f->w, f->max, f->sum, f->logits};
@@ -195,7 +198,7 @@ static float score(sb_filler *f, const float *z)
     }
     sb_table_gather_blocks(t, f->max, sizeof(float));
     sb_table_gather_blocks(t, f->sum, sizeof(float));
-    sb_xent_merge(&lse, f->max, f->sum, (size_t)t->blocks, 1);
+    sb_xent_merge(&lse, NULL, f->max, f->sum, 1, (size_t)t->blocks, 1);
     return lse;
 }
 
@@ -212,7 +215,8 @@ sb_status sb_fill(sb_filler *f, const uint32_t *ids, size_t n, size_t k,
     if (st == SB_OK) st = sb_alloc(k, sizeof *mine, "guesses", &mine);
     SB_GOTO(st, sb_agree(f->comm, st), out);
     SB_GOTO(st, sb_table_pull(f->table, f->batch.ids, n, &rows, &place), out);
-    sb_model_forward(&f->layout, f->w, &f->batch, rows, place, &none, &f->acts);
+    sb_model_forward(&f->layout, f->w, &f->batch, rows, place, &none, &f->acts,
+                     &f->work);
     for (size_t j = 0; j < f->batch.nmasked; j++) {
         float lse = score(f, f->acts.z + j * f->layout.shape.dim);
         best_rows(f, k, mine);

@@ -3,6 +3,7 @@
 #include "trainer/mlm/layout.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "comm/base/mem.h"
@@ -94,6 +95,40 @@ static sb_status check(const sb_mlm_shape *s)
     return SB_OK;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const sb_span *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* The regions made since the last stage are one. */
+static void end_stage(sb_layout *l)
+{
+    for (size_t i = 0; i < l->params; i++) {
+        const sb_param *p = &l->param[i];
+        if (p->at < l->stage_at[l->stages]) continue;
+        for (size_t done = 0; done < p->n; done += SB_LAYOUT_SPAN) {
+            size_t n = p->n - done;
+            l->span[l->spans++] =
+                (sb_span){p->at + done, n < SB_LAYOUT_SPAN ? n : SB_LAYOUT_SPAN,
+                          (uint32_t)i};
+        }
+    }
+    size_t first = l->stage_span[l->stages];
+    qsort(l->span + first, l->spans - first, sizeof *l->span, by_place);
+    l->stages++;
+    l->stage_at[l->stages] = l->total;
+    l->stage_span[l->stages] = l->spans;
+}
+
+/* More than there can be. */
+static size_t most_spans(const sb_mlm_shape *s)
+{
+    size_t D = s->dim, F = s->ffn, layer = 4 * D * D + 2 * D * F + 9 * D + F;
+    size_t floats = s->layers * layer + s->positions * D + D * D + 5 * D;
+    return floats / SB_LAYOUT_SPAN + PARAMS_FIXED + PARAMS_LAYER * s->layers;
+}
+
 sb_status sb_layout_open(const sb_mlm_shape *shape, sb_layout *layout_out)
 {
     SB_TRY(check(shape));
@@ -103,13 +138,28 @@ sb_status sb_layout_open(const sb_mlm_shape *shape, sb_layout *layout_out)
     SB_GOTO(st, sb_alloc(shape->layers, sizeof *l.layer, "layout", &l.layer),
             failed);
     SB_GOTO(st, sb_alloc(params, sizeof *l.param, "layout", &l.param), failed);
+    SB_GOTO(st, sb_alloc(most_spans(shape), sizeof *l.span, "layout", &l.span),
+            failed);
+    SB_GOTO(st,
+            sb_alloc((size_t)shape->layers + 3, sizeof *l.stage_at, "layout",
+                     &l.stage_at),
+            failed);
+    SB_GOTO(st,
+            sb_alloc((size_t)shape->layers + 3, sizeof *l.stage_span, "layout",
+                     &l.stage_span),
+            failed);
     l.position = region(&l, shape->positions * D);
     name(&l, l.position, shape->positions, D, SB_INIT_NORMAL,
          "distilbert.embeddings.position_embeddings", ".weight");
     l.norm_g = norm(&l, D, &l.norm_b, "distilbert.embeddings.", "LayerNorm");
-    for (uint32_t i = 0; i < shape->layers; i++) layer(&l, i);
+    end_stage(&l);
+    for (uint32_t i = 0; i < shape->layers; i++) {
+        layer(&l, i);
+        end_stage(&l);
+    }
     l.head_w = linear(&l, D, D, &l.head_b, "vocab_", "transform");
     l.head_g = norm(&l, D, &l.head_beta, "vocab_", "layer_norm");
+    end_stage(&l);
     *layout_out = l;
     return SB_OK;
 failed:
@@ -121,19 +171,38 @@ void sb_layout_close(sb_layout *l)
 {
     sb_free(l->layer);
     sb_free(l->param);
+    sb_free(l->span);
+    sb_free(l->stage_at);
+    sb_free(l->stage_span);
     memset(l, 0, sizeof *l);
 }
 
-size_t sb_layout_pieces(const sb_layout *l)
+size_t sb_layout_share(const sb_layout *l, size_t stage, int rank, int size)
 {
-    return (l->total + SB_LAYOUT_PIECE - 1) / SB_LAYOUT_PIECE;
+    size_t first = l->stage_span[stage], n = l->stage_span[stage + 1] - first;
+    return first + (size_t)sb_share(n, rank, size);
 }
 
-size_t sb_layout_cut(const sb_layout *l, int rank, int size)
+size_t sb_layout_cut(const sb_layout *l, size_t stage, int rank, int size)
 {
-    size_t at =
-        (size_t)sb_share(sb_layout_pieces(l), rank, size) * SB_LAYOUT_PIECE;
-    return at < l->total ? at : l->total;
+    size_t k = sb_layout_share(l, stage, rank, size);
+    return k < l->stage_span[stage + 1] ? l->span[k].at
+                                        : l->stage_at[stage + 1];
+}
+
+size_t sb_layout_own(const sb_layout *l, int rank, int size, sb_own *own_out)
+{
+    size_t at = 0;
+    for (size_t s = 0; s < l->stages; s++) {
+        sb_own *o = &own_out[s];
+        o->first = sb_layout_cut(l, s, rank, size);
+        o->last = sb_layout_cut(l, s, rank + 1, size);
+        o->first_span = sb_layout_share(l, s, rank, size);
+        o->spans = sb_layout_share(l, s, rank + 1, size) - o->first_span;
+        o->at = at;
+        at += o->last - o->first;
+    }
+    return at;
 }
 
 void sb_layout_init(const sb_layout *l, float *w, uint64_t seed, float sd)

@@ -7,8 +7,12 @@
  * linear weight is [out, in]. The three attention projections are stored as
  * one [3D, D] matrix (q, k, v), of which each is a contiguous part.
  *
- * Every region starts at a multiple of SB_LAYOUT_ALIGN floats; the gaps stay
- * zero. Ranks own whole pieces of SB_LAYOUT_PIECE floats.
+ * Every region starts at a multiple of SB_LAYOUT_ALIGN floats; nobody reads
+ * the gaps. The vector is cut into stages, which backward finishes from the
+ * last to the first: 0 the embeddings, 1 to `layers` the layers, and the
+ * head's transform. A stage is cut into spans, parts of one parameter of at
+ * most SB_LAYOUT_SPAN floats: of each stage a rank owns a range of whole
+ * spans. Spans are also what norms are summed over, and optimiser's tasks.
  *
  * The token table [V, D] and the output bias [V] are not here: they are
  * sharded by rows (shard_table.h).
@@ -23,7 +27,7 @@
 #include "proto/checkpoint.h"
 #include "trainer/names.h"
 
-enum { SB_LAYOUT_ALIGN = 64, SB_LAYOUT_PIECE = 65536 };
+enum { SB_LAYOUT_ALIGN = 64, SB_LAYOUT_SPAN = 65536 };
 
 typedef struct sb_mlm_shape {
     uint32_t vocab, dim, layers, heads, ffn, positions;
@@ -45,6 +49,11 @@ typedef struct sb_param {
     sb_init init;
 } sb_param;
 
+typedef struct sb_span {
+    size_t at, n;
+    uint32_t param;
+} sb_span;
+
 typedef struct sb_layout {
     sb_mlm_shape shape;
     size_t position, norm_g, norm_b;          /* embeddings             */
@@ -52,7 +61,12 @@ typedef struct sb_layout {
     sb_layer_at *layer;                       /* [layers]               */
     sb_param *param;
     size_t params;
-    size_t total; /* floats, a multiple of SB_LAYOUT_ALIGN */
+    sb_span *span;
+    size_t spans;
+    size_t stages;      /* layers + 2                            */
+    size_t *stage_at;   /* [stages + 1] first float              */
+    size_t *stage_span; /* [stages + 1] first span               */
+    size_t total;       /* floats, a multiple of SB_LAYOUT_ALIGN */
 } sb_layout;
 
 /* SB_EINVAL: a shape DistilBERT cannot have (the message says which). */
@@ -60,9 +74,26 @@ SB_MUST_USE sb_status sb_layout_open(const sb_mlm_shape *shape,
                                      sb_layout *layout_out);
 void sb_layout_close(sb_layout *l);
 
-/* First float of `rank`'s pieces; rank == size gives total. */
-size_t sb_layout_cut(const sb_layout *l, int rank, int size);
-size_t sb_layout_pieces(const sb_layout *l);
+static inline size_t sb_layout_stage(const sb_layout *l, size_t stage)
+{
+    return l->stage_at[stage + 1] - l->stage_at[stage];
+}
+
+/* The first span of `stage` that `rank` of `size` owns; rank == size gives the
+ * first of the next stage. */
+size_t sb_layout_share(const sb_layout *l, size_t stage, int rank, int size);
+/* Its first float. What a rank owns of a stage is contiguous. */
+size_t sb_layout_cut(const sb_layout *l, size_t stage, int rank, int size);
+
+/* What one rank owns, one stage behind the other in arrays of its own: float
+ * `first` of the flat vector is element `at` of them. */
+typedef struct sb_own {
+    size_t first, last, at;   /* floats [first, last) of the flat vector */
+    size_t first_span, spans; /* the same as spans                       */
+} sb_own;
+
+/* own_out: [stages]; returns the elements of all. */
+size_t sb_layout_own(const sb_layout *l, int rank, int size, sb_own *own_out);
 
 /* The part of parameter p inside floats [first, last) of the flat vector:
  * [*from_out, *to_out), empty if from == to. */

@@ -42,29 +42,24 @@ static void carve_layer(carver *c, const sb_layout *l, size_t N, size_t probs,
     a->sum1 = floats(c, N, D);
     a->mean1 = floats(c, N, 1);
     a->rstd1 = floats(c, N, 1);
-    a->mid = floats(c, N, D);
     a->pre = floats(c, N, F);
-    a->act = floats(c, N, F);
     a->sum2 = floats(c, N, D);
     a->mean2 = floats(c, N, 1);
     a->rstd2 = floats(c, N, 1);
-    a->out = floats(c, N, D);
     a->keep_prob = carve(c, probs, l->shape.heads, 1);
     a->keep_ffn = carve(c, N, D, 1);
 }
 
-static void carve_all(carver *c, const sb_layout *l, size_t sequences, size_t T,
-                      sb_acts *a)
+static void carve_acts(carver *c, const sb_layout *l, size_t sequences,
+                       size_t T, sb_acts *a)
 {
-    size_t D = l->shape.dim, F = l->shape.ffn, N = 0, probs = 0;
+    size_t D = l->shape.dim, N = 0, probs = 0;
     c->overflow |= __builtin_mul_overflow(sequences, T, &N) ||
                    __builtin_mul_overflow(N, T, &probs);
-    size_t wide = 3 * D > F ? 3 * D : F;
     a->layer = carve(c, l->shape.layers, 1, sizeof *a->layer);
     a->emb = floats(c, N, D);
     a->mean = floats(c, N, 1);
     a->rstd = floats(c, N, 1);
-    a->x0 = floats(c, N, D);
     a->keep_emb = carve(c, N, D, 1);
     a->picked = floats(c, N, D);
     a->pre = floats(c, N, D);
@@ -73,39 +68,66 @@ static void carve_all(carver *c, const sb_layout *l, size_t sequences, size_t T,
     a->head_rstd = floats(c, N, 1);
     a->z = floats(c, N, D);
     a->dx = floats(c, N, D);
-    a->dy = floats(c, N, D);
-    a->dwide = floats(c, N, wide);
-    a->scratch = floats(c, T, 2 * T);
     for (uint32_t i = 0; i < l->shape.layers; i++) {
         sb_layer_acts none;
         carve_layer(c, l, N, probs, c->base ? &a->layer[i] : &none);
     }
 }
 
-sb_status sb_acts_bytes(const sb_layout *l, size_t sequences, size_t max_length,
-                        size_t *bytes_out)
+static void carve_work(carver *c, const sb_layout *l, size_t sequences,
+                       size_t T, sb_work *k)
 {
-    carver c = {0};
+    size_t D = l->shape.dim, F = l->shape.ffn, N = 0;
+    size_t wide = 3 * D > F ? 3 * D : F;
+    c->overflow |= __builtin_mul_overflow(sequences, T, &N);
+    k->x = floats(c, N, D);
+    k->y = floats(c, N, D);
+    k->dy = floats(c, N, D);
+    k->wide = floats(c, N, F);
+    k->dwide = floats(c, N, wide);
+    k->scratch = floats(c, T, 2 * T);
+}
+
+sb_status sb_acts_bytes(const sb_layout *l, size_t sequences, size_t max_length,
+                        size_t *acts_out, size_t *work_out)
+{
+    carver acts = {0}, work = {0};
     sb_acts a;
-    carve_all(&c, l, sequences, max_length, &a);
+    sb_work k;
+    carve_acts(&acts, l, sequences, max_length, &a);
+    carve_work(&work, l, sequences, max_length, &k);
     SB_REQUIRE(
-        !c.overflow, SB_ELIMIT,
+        !acts.overflow && !work.overflow, SB_ELIMIT,
         "activations of %zu sequences of %zu tokens do not fit in memory",
         sequences, max_length);
-    *bytes_out = c.bytes;
+    *acts_out = acts.bytes;
+    *work_out = work.bytes;
     return SB_OK;
 }
 
 sb_status sb_acts_open(const sb_layout *l, size_t sequences, size_t max_length,
                        sb_acts *acts_out)
 {
-    size_t bytes;
-    SB_TRY(sb_acts_bytes(l, sequences, max_length, &bytes));
+    size_t bytes, other;
+    SB_TRY(sb_acts_bytes(l, sequences, max_length, &bytes, &other));
     sb_acts a = {0};
     SB_TRY(sb_alloc(bytes, 1, "activations", &a.memory));
     carver c = {.base = a.memory};
-    carve_all(&c, l, sequences, max_length, &a);
+    carve_acts(&c, l, sequences, max_length, &a);
     *acts_out = a;
+    return SB_OK;
+}
+
+sb_status sb_work_open(const sb_layout *l, size_t sequences, size_t max_length,
+                       sb_work *work_out)
+{
+    size_t bytes, other;
+    SB_TRY(sb_acts_bytes(l, sequences, max_length, &other, &bytes));
+    sb_work k = {0};
+    SB_TRY(sb_alloc(bytes, 1, "activations", &k.memory));
+    carver c = {.base = k.memory};
+    carve_work(&c, l, sequences, max_length, &k);
+    *work_out = k;
     return SB_OK;
 }
 
@@ -115,6 +137,12 @@ void sb_acts_close(sb_acts *a)
     memset(a, 0, sizeof *a);
 }
 
+void sb_work_close(sb_work *k)
+{
+    sb_free(k->memory);
+    memset(k, 0, sizeof *k);
+}
+
 /* ---- dropout ------------------------------------------------------------- */
 
 static float scale_of(float p)
@@ -122,25 +150,19 @@ static float scale_of(float p)
     return 1.0f / (1.0f - sb_rng_drop_rate(p));
 }
 
-/* x [N, D] of all sequences; site names the place in the network. The masks
- * are named by the sample and the position inside its sequence. */
-static void drop_rows(float *x, uint8_t *keep, const sb_batch *b, size_t D,
-                      uint32_t site, const sb_dropout_rate *d)
+/* The masks of all sequences; site names the place in the network. They are
+ * named by the sample and the position inside its sequence. Returns keep, or
+ * NULL: nothing is dropped. */
+static const uint8_t *draw_rows(uint8_t *keep, const sb_batch *b, size_t D,
+                                uint32_t site, const sb_dropout_rate *d)
 {
-    if (d->hidden <= 0) return;
+    if (d->hidden <= 0) return NULL;
     sb_rng_key key = sb_rng_key_make(d->seed, SB_RNG_DROPOUT);
     for (size_t s = 0; s < b->sequences; s++) {
         size_t at = b->seq_begin[s] * D, n = b->seq_begin[s + 1] * D - at;
         sb_rng_keep(key, b->sample[s], site, d->hidden, keep + at, n);
     }
-    sb_dropout(x, keep, scale_of(d->hidden), b->tokens * D);
-}
-
-static void drop_rows_backward(float *dx, const uint8_t *keep,
-                               const sb_batch *b, size_t D,
-                               const sb_dropout_rate *d)
-{
-    if (d->hidden > 0) sb_dropout(dx, keep, scale_of(d->hidden), b->tokens * D);
+    return keep;
 }
 
 /* ---- attention over the packed sequences --------------------------------- */
@@ -187,62 +209,92 @@ static uint32_t site_of(uint32_t layer, uint32_t what)
     return (layer + 1) * SITES + what;
 }
 
+/* k->x [N, D]: in, the layer's input; out, its output. */
 static void layer_forward(const sb_layout *l, const float *w, const sb_batch *b,
-                          uint32_t i, const float *x, const sb_dropout_rate *d,
-                          sb_acts *a)
+                          uint32_t i, const sb_dropout_rate *d, sb_acts *a,
+                          sb_work *k)
 {
     const sb_layer_at *p = &l->layer[i];
     sb_layer_acts *y = &a->layer[i];
     size_t N = b->tokens, D = l->shape.dim, F = l->shape.ffn;
-    sb_linear_forward(y->qkv, x, w + p->qkv_w, w + p->qkv_b, N, D, 3 * D);
-    attention(l, b, site_of(i, SITE_ATTENTION), d, y, a->scratch);
+    sb_linear_forward(y->qkv, k->x, w + p->qkv_w, w + p->qkv_b, N, D, 3 * D);
+    attention(l, b, site_of(i, SITE_ATTENTION), d, y, k->scratch);
     sb_linear_forward(y->sum1, y->att, w + p->out_w, w + p->out_b, N, D, D);
-    sb_add(y->sum1, x, N * D);
-    sb_layernorm_forward(y->mid, y->mean1, y->rstd1, y->sum1, w + p->norm1_g,
-                         w + p->norm1_b, SB_MLM_EPS, N, D);
-    sb_linear_forward(y->pre, y->mid, w + p->ffn1_w, w + p->ffn1_b, N, D, F);
-    sb_gelu_forward(y->act, y->pre, N * F);
-    sb_linear_forward(y->sum2, y->act, w + p->ffn2_w, w + p->ffn2_b, N, F, D);
-    drop_rows(y->sum2, y->keep_ffn, b, D, site_of(i, SITE_FFN), d);
-    sb_add(y->sum2, y->mid, N * D);
-    sb_layernorm_forward(y->out, y->mean2, y->rstd2, y->sum2, w + p->norm2_g,
-                         w + p->norm2_b, SB_MLM_EPS, N, D);
+    sb_residual_norm_forward(k->y, y->mean1, y->rstd1, y->sum1, k->x, NULL, 1,
+                             w + p->norm1_g, w + p->norm1_b, SB_MLM_EPS, N, D);
+    sb_linear_forward(y->pre, k->y, w + p->ffn1_w, w + p->ffn1_b, N, D, F);
+    sb_gelu_forward(k->wide, y->pre, N * F);
+    sb_linear_forward(y->sum2, k->wide, w + p->ffn2_w, w + p->ffn2_b, N, F, D);
+    const uint8_t *keep = draw_rows(y->keep_ffn, b, D, site_of(i, SITE_FFN), d);
+    sb_residual_norm_forward(k->x, y->mean2, y->rstd2, y->sum2, k->y, keep,
+                             scale_of(d->hidden), w + p->norm2_g,
+                             w + p->norm2_b, SB_MLM_EPS, N, D);
+}
+
+/* The input of layer i again, into k->x. */
+static void layer_input(const sb_layout *l, const float *w, const sb_batch *b,
+                        uint32_t i, const sb_dropout_rate *d, const sb_acts *a,
+                        sb_work *k)
+{
+    size_t N = b->tokens, D = l->shape.dim;
+    if (i > 0) {
+        const sb_layer_at *p = &l->layer[i - 1];
+        const sb_layer_acts *y = &a->layer[i - 1];
+        sb_layernorm_again(k->x, y->sum2, w + p->norm2_g, w + p->norm2_b,
+                           y->mean2, y->rstd2, N, D);
+        return;
+    }
+    sb_layernorm_again(k->x, a->emb, w + l->norm_g, w + l->norm_b, a->mean,
+                       a->rstd, N, D);
+    if (d->hidden > 0)
+        sb_dropout(k->x, a->keep_emb, scale_of(d->hidden), N * D);
 }
 
 /* a->dx holds the gradient of the layer's output and receives that of its
- * input x. */
+ * input. */
 static void layer_backward(const sb_layout *l, const float *w,
-                           const sb_batch *b, uint32_t i, const float *x,
-                           const sb_dropout_rate *d, sb_acts *a, float *g)
+                           const sb_batch *b, uint32_t i,
+                           const sb_dropout_rate *d, sb_acts *a, sb_work *k,
+                           float *grad)
 {
     const sb_layer_at *p = &l->layer[i];
     const sb_layer_acts *y = &a->layer[i];
     size_t N = b->tokens, D = l->shape.dim, F = l->shape.ffn;
-    sb_layernorm_backward(a->dx, g + p->norm2_g, g + p->norm2_b, a->dx, y->sum2,
-                          w + p->norm2_g, y->mean2, y->rstd2, N, D);
-    memcpy(a->dy, a->dx, N * D * sizeof(float));
-    drop_rows_backward(a->dy, y->keep_ffn, b, D, d);
-    sb_linear_backward(a->dwide, g + p->ffn2_w, g + p->ffn2_b, a->dy, y->act,
-                       w + p->ffn2_w, N, F, D);
-    sb_gelu_backward(a->dwide, a->dwide, y->pre, N * F);
-    sb_linear_backward(a->dy, g + p->ffn1_w, g + p->ffn1_b, a->dwide, y->mid,
+    size_t from = l->stage_at[i + 1];
+#define G(field) (grad + (p->field - from))
+    int drops = d->hidden > 0;
+    sb_residual_norm_backward(a->dx, drops ? k->dy : NULL, G(norm2_g),
+                              G(norm2_b), a->dx, y->sum2, w + p->norm2_g,
+                              y->mean2, y->rstd2, y->keep_ffn,
+                              scale_of(d->hidden), N, D);
+    const float *branch = drops ? k->dy : a->dx;
+    sb_linear_backward(k->dwide, NULL, NULL, 0, branch, NULL, w + p->ffn2_w, N,
+                       F, D);
+    sb_gelu_backward(k->dwide, k->wide, k->dwide, y->pre, N * F);
+    sb_linear_backward(NULL, G(ffn2_w), G(ffn2_b), 0, branch, k->wide, NULL, N,
+                       F, D);
+    sb_layernorm_again(k->y, y->sum1, w + p->norm1_g, w + p->norm1_b, y->mean1,
+                       y->rstd1, N, D);
+    sb_linear_backward(k->dy, G(ffn1_w), G(ffn1_b), 0, k->dwide, k->y,
                        w + p->ffn1_w, N, D, F);
-    sb_add(a->dx, a->dy, N * D);
-    sb_layernorm_backward(a->dx, g + p->norm1_g, g + p->norm1_b, a->dx, y->sum1,
+    sb_add(a->dx, k->dy, N * D);
+    sb_layernorm_backward(a->dx, G(norm1_g), G(norm1_b), a->dx, y->sum1,
                           w + p->norm1_g, y->mean1, y->rstd1, N, D);
-    sb_linear_backward(a->dy, g + p->out_w, g + p->out_b, a->dx, y->att,
+    sb_linear_backward(k->dy, G(out_w), G(out_b), 0, a->dx, y->att,
                        w + p->out_w, N, D, D);
-    attention_backward(l, b, d, y, a->dy, a->dwide, a->scratch);
-    sb_linear_backward(a->dy, g + p->qkv_w, g + p->qkv_b, a->dwide, x,
+    attention_backward(l, b, d, y, k->dy, k->dwide, k->scratch);
+    layer_input(l, w, b, i, d, a, k);
+    sb_linear_backward(k->dy, G(qkv_w), G(qkv_b), 0, k->dwide, k->x,
                        w + p->qkv_w, N, D, 3 * D);
-    sb_add(a->dx, a->dy, N * D);
+    sb_add(a->dx, k->dy, N * D);
+#undef G
 }
 
 /* ---- embeddings, head, and all together ---------------------------------- */
 
 static void embed(const sb_layout *l, const float *w, const sb_batch *b,
                   const float *rows, const uint32_t *place,
-                  const sb_dropout_rate *d, sb_acts *a)
+                  const sb_dropout_rate *d, sb_acts *a, sb_work *k)
 {
     size_t D = l->shape.dim;
     sb_rows_get(a->emb, rows, place, b->tokens, D);
@@ -250,58 +302,69 @@ static void embed(const sb_layout *l, const float *w, const sb_batch *b,
         size_t row = b->seq_begin[s], T = b->seq_begin[s + 1] - row;
         sb_add(a->emb + row * D, w + l->position, T * D);
     }
-    sb_layernorm_forward(a->x0, a->mean, a->rstd, a->emb, w + l->norm_g,
+    sb_layernorm_forward(k->x, a->mean, a->rstd, a->emb, w + l->norm_g,
                          w + l->norm_b, SB_MLM_EPS, b->tokens, D);
-    drop_rows(a->x0, a->keep_emb, b, D, SITE_EMBEDDING, d);
+    if (draw_rows(a->keep_emb, b, D, SITE_EMBEDDING, d))
+        sb_dropout(k->x, a->keep_emb, scale_of(d->hidden), b->tokens * D);
 }
 
 static void embed_backward(const sb_layout *l, const float *w,
                            const sb_batch *b, const sb_dropout_rate *d,
-                           sb_acts *a, float *g, float *dword)
+                           sb_acts *a, float *grad, float *dword)
 {
     size_t D = l->shape.dim;
-    drop_rows_backward(a->dx, a->keep_emb, b, D, d);
-    sb_layernorm_backward(dword, g + l->norm_g, g + l->norm_b, a->dx, a->emb,
-                          w + l->norm_g, a->mean, a->rstd, b->tokens, D);
+    if (d->hidden > 0)
+        sb_dropout(a->dx, a->keep_emb, scale_of(d->hidden), b->tokens * D);
+    sb_layernorm_backward(dword, grad + l->norm_g, grad + l->norm_b, a->dx,
+                          a->emb, w + l->norm_g, a->mean, a->rstd, b->tokens,
+                          D);
+    memset(grad + l->position, 0,
+           (size_t)l->shape.positions * D * sizeof *grad);
     for (size_t s = 0; s < b->sequences; s++) {
         size_t row = b->seq_begin[s], T = b->seq_begin[s + 1] - row;
-        sb_add(g + l->position, dword + row * D, T * D);
+        sb_add(grad + l->position, dword + row * D, T * D);
     }
+}
+
+static void head_backward(const sb_layout *l, const float *w, const sb_batch *b,
+                          const float *dz, sb_acts *a, sb_work *k, float *grad)
+{
+    size_t D = l->shape.dim, M = b->nmasked, from = l->stage_at[l->stages - 1];
+    sb_layernorm_backward(k->dy, grad + (l->head_g - from),
+                          grad + (l->head_beta - from), dz, a->act,
+                          w + l->head_g, a->head_mean, a->head_rstd, M, D);
+    sb_gelu_backward(k->dy, a->act, k->dy, a->pre, M * D);
+    sb_linear_backward(k->y, grad + (l->head_w - from),
+                       grad + (l->head_b - from), 0, k->dy, a->picked,
+                       w + l->head_w, M, D, D);
+    memset(a->dx, 0, b->tokens * D * sizeof(float));
+    sb_rows_add(a->dx, k->y, b->masked, M, D);
 }
 
 void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
                       const float *rows, const uint32_t *place,
-                      const sb_dropout_rate *drop, sb_acts *a)
+                      const sb_dropout_rate *drop, sb_acts *a, sb_work *k)
 {
     size_t D = l->shape.dim, M = b->nmasked;
-    embed(l, w, b, rows, place, drop, a);
-    const float *x = a->x0;
-    for (uint32_t i = 0; i < l->shape.layers; i++) {
-        layer_forward(l, w, b, i, x, drop, a);
-        x = a->layer[i].out;
-    }
-    sb_rows_get(a->picked, x, b->masked, M, D);
+    embed(l, w, b, rows, place, drop, a, k);
+    for (uint32_t i = 0; i < l->shape.layers; i++)
+        layer_forward(l, w, b, i, drop, a, k);
+    sb_rows_get(a->picked, k->x, b->masked, M, D);
     sb_linear_forward(a->pre, a->picked, w + l->head_w, w + l->head_b, M, D, D);
     sb_gelu_forward(a->act, a->pre, M * D);
     sb_layernorm_forward(a->z, a->head_mean, a->head_rstd, a->act,
                          w + l->head_g, w + l->head_beta, SB_MLM_EPS, M, D);
 }
 
-void sb_model_backward(const sb_layout *l, const float *w, const sb_batch *b,
-                       const float *dz, const sb_dropout_rate *drop, sb_acts *a,
+void sb_model_backward(const sb_layout *l, size_t stage, const float *w,
+                       const sb_batch *b, const float *dz,
+                       const sb_dropout_rate *drop, sb_acts *a, sb_work *k,
                        float *grad, float *dword)
 {
-    size_t D = l->shape.dim, M = b->nmasked, N = b->tokens;
-    sb_layernorm_backward(a->dy, grad + l->head_g, grad + l->head_beta, dz,
-                          a->act, w + l->head_g, a->head_mean, a->head_rstd, M,
-                          D);
-    sb_gelu_backward(a->dy, a->dy, a->pre, M * D);
-    sb_linear_backward(a->dwide, grad + l->head_w, grad + l->head_b, a->dy,
-                       a->picked, w + l->head_w, M, D, D);
-    memset(a->dx, 0, N * D * sizeof(float));
-    sb_rows_add(a->dx, a->dwide, b->masked, M, D);
-    for (uint32_t i = l->shape.layers; i-- > 0;)
-        layer_backward(l, w, b, i, i ? a->layer[i - 1].out : a->x0, drop, a,
-                       grad);
-    embed_backward(l, w, b, drop, a, grad, dword);
+    if (stage == 0)
+        embed_backward(l, w, b, drop, a, grad, dword);
+    else if (stage == l->stages - 1)
+        head_backward(l, w, b, dz, a, k, grad);
+    else
+        layer_backward(l, w, b, (uint32_t)stage - 1, drop, a, k, grad);
 }

@@ -26,45 +26,59 @@ typedef struct sb_dropout_rate {
 } sb_dropout_rate;
 
 typedef struct sb_layer_acts {
-    float *qkv, *prob, *att, *sum1, *mean1, *rstd1, *mid;
-    float *pre, *act, *sum2, *mean2, *rstd2, *out;
+    float *qkv, *prob, *att, *sum1, *mean1, *rstd1, *pre, *sum2, *mean2, *rstd2;
     uint8_t *keep_prob, *keep_ffn;
 } sb_layer_acts;
 
-/* Activations of one slot, and room for its backward pass. One allocation. */
+/* What backward needs of one slot's forward; the rest it makes again: LayerNorms'
+ * outputs from their inputs, GELU's from its. One allocation. */
 typedef struct sb_acts {
     float *emb;         /* [N, D] word + position; LN input              */
     float *mean, *rstd; /* [N]                                           */
-    float *x0;          /* [N, D] input of layer 0                       */
     uint8_t *keep_emb;
     sb_layer_acts *layer;
     float *picked;    /* [M, D] hidden rows of the masked positions    */
     float *pre, *act; /* [M, D] head: before and after GELU            */
     float *head_mean, *head_rstd;
-    float *z; /* [M, D] what the vocabulary is scored against  */
-    float *dx, *dy, *dwide, *scratch; /* backward                         */
+    float *z;  /* [M, D] what the vocabulary is scored against  */
+    float *dx; /* [N, D] gradient between two stages            */
     void *memory;
 } sb_acts;
 
-/* Bytes sb_acts_open will ask for. */
+/* One worker's room, the same for any slot. One allocation. */
+typedef struct sb_work {
+    float *x, *y, *dy;   /* [N, D]                 */
+    float *wide, *dwide; /* [N, F or 3 D]          */
+    float *scratch;      /* [2, T, T] of attention */
+    void *memory;
+} sb_work;
+
+/* Bytes sb_acts_open and sb_work_open will ask for. */
 SB_MUST_USE sb_status sb_acts_bytes(const sb_layout *l, size_t sequences,
-                                    size_t max_length, size_t *bytes_out);
+                                    size_t max_length, size_t *acts_out,
+                                    size_t *work_out);
 SB_MUST_USE sb_status sb_acts_open(const sb_layout *l, size_t sequences,
                                    size_t max_length, sb_acts *acts_out);
 void sb_acts_close(sb_acts *a);
+SB_MUST_USE sb_status sb_work_open(const sb_layout *l, size_t sequences,
+                                   size_t max_length, sb_work *work_out);
+void sb_work_close(sb_work *k);
 
 /* Hidden states and, for the batch's masked positions, a->z [M, D].
  *   w            [layout total]
  *   rows, place  the token row of batch id i is rows[place[i], :] */
 void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
                       const float *rows, const uint32_t *place,
-                      const sb_dropout_rate *drop, sb_acts *a);
+                      const sb_dropout_rate *drop, sb_acts *a, sb_work *k);
 
-/* After the forward of the same batch into the same acts: add the slot's
- * gradients to grad [layout total]; dword [tokens, D] <- the gradient of the
- * token rows. dz [M, D] is the gradient of a->z. */
-void sb_model_backward(const sb_layout *l, const float *w, const sb_batch *b,
-                       const float *dz, const sb_dropout_rate *drop, sb_acts *a,
+/* After the forward of the same batch into the same acts, one stage of
+ * layout.h after the other, from the last to the first. grad [stage's floats]
+ * <- the slot's gradients of the stage's parameters.
+ *   dz     [M, D] the gradient of a->z: for the last stage
+ *   dword  [tokens, D] <- the gradient of the token rows: by stage 0 */
+void sb_model_backward(const sb_layout *l, size_t stage, const float *w,
+                       const sb_batch *b, const float *dz,
+                       const sb_dropout_rate *drop, sb_acts *a, sb_work *k,
                        float *grad, float *dword);
 
 #endif

@@ -3,36 +3,40 @@
 #include "trainer/mlm/optimiser.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "comm/agree.h"
 #include "comm/base/mem.h"
-#include "comm/reduce.h"
 #include "trainer/kernels/kernels.h"
 
-double sb_schedule_at(const sb_schedule *s, uint64_t step)
+static size_t squares(const sb_optimiser *o)
 {
-    if (step < s->warmup) return s->lr * (double)step / (double)s->warmup;
-    if (step >= s->steps) return 0;
-    return s->lr * (double)(s->steps - step) / (double)(s->steps - s->warmup);
+    return o->layout->spans + 2 * (size_t)o->table->blocks;
 }
 
 sb_status sb_optimiser_open(sb_comm *c, const sb_layout *l, sb_table *table,
-                            sb_optimiser *o_out)
+                            int tag, sb_optimiser *o_out)
 {
-    int r = sb_comm_rank(c), size = sb_comm_size(c);
     sb_optimiser o = {.comm = c, .layout = l, .table = table};
-    o.first = sb_layout_cut(l, r, size);
-    o.last = sb_layout_cut(l, r + 1, size);
-    size_t n = o.last - o.first;
+    int r = sb_comm_rank(c), size = sb_comm_size(c);
     sb_status st;
-    SB_GOTO(st, sb_alloc(n, sizeof(float), "gradients", &o.grad), agree);
-    SB_GOTO(st, sb_alloc(n, sizeof(float), "Adam moments", &o.m), agree);
-    SB_GOTO(st, sb_alloc(n, sizeof(float), "Adam moments", &o.v), agree);
+    SB_GOTO(st, sb_alloc(l->stages, sizeof *o.own, "pieces", &o.own), agree);
+    o.n = sb_layout_own(l, r, size, o.own);
+    SB_GOTO(st, sb_alloc(o.n, sizeof(float), "gradients", &o.grad), agree);
+    SB_GOTO(st, sb_alloc(o.n, sizeof(float), "Adam moments", &o.m), agree);
+    SB_GOTO(st, sb_alloc(o.n, sizeof(float), "Adam moments", &o.v), agree);
     SB_GOTO(st, sb_alloc((size_t)size + 1, sizeof *o.cut, "pieces", &o.cut),
             agree);
-    st = sb_alloc(sb_layout_pieces(l) + (size_t)table->blocks, sizeof *o.square,
-                  "gradient norms", &o.square);
+    SB_GOTO(
+        st,
+        sb_alloc(squares(&o), sizeof *o.square, "gradient norms", &o.square),
+        agree);
+    SB_GOTO(st,
+            sb_alloc(sb_optimiser_groups(l), sizeof *o.norm, "gradient norms",
+                     &o.norm),
+            agree);
+    st = sb_flight_open(c, tag, &o.weights);
 agree:
     st = sb_agree(c, st);
     if (st == SB_OK)
@@ -44,126 +48,201 @@ agree:
 
 void sb_optimiser_close(sb_optimiser *o)
 {
-    sb_free(o->grad);
-    sb_free(o->m);
-    sb_free(o->v);
-    sb_free(o->cut);
-    sb_free(o->square);
+    sb_flight_close(o->weights);
+    void *owned[] = {o->own, o->grad, o->m, o->v, o->cut, o->square, o->norm};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
     memset(o, 0, sizeof *o);
+}
+
+int sb_optimiser_poll(sb_optimiser *o)
+{
+    return !sb_flight_done(o->weights);
+}
+
+/* ---- tasks: own spans, stage by stage, then own blocks ------------------- */
+
+typedef struct job {
+    sb_optimiser *o;
+    const sb_adam_options *a;
+    sb_adamw step; /* decay is set per range */
+    float *w;
+} job;
+
+/* Own span number `task`, and its first element in the own arrays. */
+static const sb_span *own_span(const sb_optimiser *o, size_t task, size_t *at)
+{
+    const sb_own *own = o->own;
+    for (; task >= own->spans; own++) task -= own->spans;
+    const sb_span *s = &o->layout->span[own->first_span + task];
+    *at = own->at + (s->at - own->first);
+    return s;
+}
+
+static size_t own_spans(const sb_optimiser *o)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < o->layout->stages; s++) n += o->own[s].spans;
+    return n;
+}
+
+static size_t own_blocks(const sb_optimiser *o)
+{
+    return (size_t)(o->table->last_block - o->table->first_block);
+}
+
+/* Own block number `task`: its first row here, its rows, and its square. */
+static size_t own_block(const sb_optimiser *o, size_t task, size_t *rows,
+                        double **square)
+{
+    const sb_table *t = o->table;
+    uint64_t b = t->first_block + task;
+    size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
+    *rows = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at;
+    *square = o->square + o->layout->spans + 2 * (size_t)b;
+    return at;
+}
+
+/* Share the squares: every one is set by one rank, the others add zero. Their
+ * sums by group, in order, into o->norm. Returns the sum of all. */
+static double sum_squares(sb_optimiser *o, int gradient)
+{
+    const sb_layout *l = o->layout;
+    size_t groups = sb_optimiser_groups(l);
+    double total = 0;
+    sb_comm_sum_f64(o->comm, o->square, squares(o));
+    for (size_t g = 0; g < groups; g++) {
+        double sum = 0;
+        if (g < l->stages) {
+            for (size_t i = l->stage_span[g]; i < l->stage_span[g + 1]; i++)
+                sum += o->square[i];
+        } else {
+            for (uint64_t b = 0; b < o->table->blocks; b++)
+                sum += o->square[l->spans + 2 * b + (g - l->stages)];
+        }
+        total += sum;
+        *(gradient ? &o->norm[g].gradient : &o->norm[g].weight) = sqrt(sum);
+    }
+    return total;
+}
+
+size_t sb_optimiser_groups(const sb_layout *l)
+{
+    return l->stages + 2;
+}
+
+void sb_optimiser_group_name(const sb_layout *l, size_t group, char name[32])
+{
+    if (group > 0 && group < l->stages - 1) {
+        snprintf(name, 32, "layer.%zu", group - 1);
+        return;
+    }
+    snprintf(name, 32, "%s",
+             group == 0           ? "embeddings"
+             : group < l->stages  ? "transform"
+             : group == l->stages ? "table"
+                                  : "output_bias");
 }
 
 /* ---- norm ---------------------------------------------------------------- */
 
-typedef struct norm_job {
-    sb_optimiser *o;
-    size_t first_piece, own_pieces;
-    int train_table;
-} norm_job;
-
-static sb_status norm_piece(void *context, size_t task, int worker)
+static sb_status norm_task(void *context, size_t task, int worker)
 {
     (void)worker;
-    norm_job *j = context;
+    const job *j = context;
     sb_optimiser *o = j->o;
-    if (task < j->own_pieces) {
-        size_t at = task * SB_LAYOUT_PIECE, n = o->last - o->first - at;
-        if (n > SB_LAYOUT_PIECE) n = SB_LAYOUT_PIECE;
-        o->square[j->first_piece + task] = sb_sum_squares(o->grad + at, n);
+    const sb_table *t = o->table;
+    size_t spans = own_spans(o), at, rows;
+    double *square;
+    if (task < spans) {
+        const sb_span *s = own_span(o, task, &at);
+        o->square[s - o->layout->span] = sb_sum_squares(o->grad + at, s->n);
         return SB_OK;
     }
-    const sb_table *t = o->table;
-    uint64_t b = t->first_block + (task - j->own_pieces);
-    size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
-    size_t rows = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at;
-    double sum = sb_sum_squares(t->bias_grad + at, rows);
-    if (j->train_table)
-        sum += sb_sum_squares(t->grad + at * t->dim, rows * t->dim);
-    o->square[sb_layout_pieces(o->layout) + b] = sum;
-    return SB_OK;
-}
-
-static sb_status norm(sb_optimiser *o, int train_table, sb_pool *pool,
-                      double *norm_out)
-{
-    int size = sb_comm_size(o->comm), r = sb_comm_rank(o->comm);
-    size_t pieces = sb_layout_pieces(o->layout),
-           blocks = (size_t)o->table->blocks;
-    norm_job j = {.o = o, .train_table = train_table};
-    j.first_piece = (size_t)sb_share(pieces, r, size);
-    j.own_pieces = (size_t)sb_share(pieces, r + 1, size) - j.first_piece;
-    size_t own_blocks = (size_t)(o->table->last_block - o->table->first_block);
-    SB_TRY(sb_pool_run(pool, j.own_pieces + own_blocks, norm_piece, &j));
-    for (int k = 0; k <= size; k++)
-        o->cut[k] = (size_t)sb_share(pieces, k, size) * sizeof(double);
-    sb_comm_gather_cut(o->comm, o->square, o->cut);
-    sb_table_gather_blocks(o->table, o->square + pieces, sizeof(double));
-    double sum = 0;
-    for (size_t i = 0; i < pieces + blocks; i++) sum += o->square[i];
-    *norm_out = sqrt(sum);
+    at = own_block(o, task - spans, &rows, &square);
+    if (j->a->train_table)
+        square[0] = sb_sum_squares(t->grad + at * t->dim, rows * t->dim);
+    square[1] = sb_sum_squares(t->bias_grad + at, rows);
     return SB_OK;
 }
 
 /* ---- update -------------------------------------------------------------- */
 
-typedef struct update_job {
-    sb_optimiser *o;
-    const sb_adam_options *a;
-    sb_adamw step; /* decay is set per range */
-    float *w;
-    size_t params;
-} update_job;
-
-/* The part of parameter `task` that this rank owns, or one vocabulary block.
- * Parameters begin at multiples of SB_LAYOUT_ALIGN and pieces are longer, so
- * ranges are cut at multiples of the vector width for any number of ranks. */
-static sb_status update_piece(void *context, size_t task, int worker)
+/* Spans begin at multiples of SB_LAYOUT_ALIGN or SB_LAYOUT_SPAN floats of their
+ * parameter, for any number of ranks. */
+static sb_status update_span(void *context, size_t task, int worker)
 {
     (void)worker;
-    const update_job *j = context;
+    const job *j = context;
     sb_optimiser *o = j->o;
-    sb_adamw s = j->step;
-    if (task < j->params) {
-        const sb_param *p = &o->layout->param[task];
-        size_t from, to;
-        sb_param_part(p, o->first, o->last, &from, &to);
-        s.decay = p->decay ? j->a->decay : 0;
-        if (from < to)
-            sb_adamw_step(j->w + from, o->m + (from - o->first),
-                          o->v + (from - o->first), o->grad + (from - o->first),
-                          &s, to - from);
-        return SB_OK;
-    }
-    sb_table *t = o->table;
-    uint64_t b = t->first_block + (task - j->params);
-    size_t at = (size_t)(sb_table_block_row(t, b) - t->first);
-    size_t n = (size_t)(sb_table_block_row(t, b + 1) - t->first) - at,
-           D = t->dim;
-    s.decay = 0;
-    sb_adamw_step(t->bias + at, t->bias_m + at, t->bias_v + at,
-                  t->bias_grad + at, &s, n);
-    memset(t->bias_grad + at, 0, n * sizeof(float));
-    if (!j->a->train_table) return SB_OK;
-    s.decay = j->a->decay;
-    sb_adamw_step(t->rows + at * D, t->m + at * D, t->v + at * D,
-                  t->grad + at * D, &s, n * D);
-    memset(t->grad + at * D, 0, n * D * sizeof(float));
+    sb_adamw step = j->step;
+    size_t at;
+    const sb_span *s = own_span(o, task, &at);
+    step.decay = o->layout->param[s->param].decay ? j->a->decay : 0;
+    sb_adamw_step(j->w + s->at, o->m + at, o->v + at, o->grad + at, &step,
+                  s->n);
+    o->square[s - o->layout->span] = sb_sum_squares(j->w + s->at, s->n);
     return SB_OK;
 }
 
-sb_status sb_optimiser_step(sb_optimiser *o, const sb_tree *grads,
-                            const sb_adam_options *a, double lr, uint64_t step,
-                            sb_pool *pool, float *w, double *norm_out)
+/* Part by part, so that the sum finds the part in the cache. */
+static double update_rows(const job *j, size_t at, size_t n)
+{
+    const sb_table *t = j->o->table;
+    sb_adamw step = j->step;
+    double sum = 0;
+    step.decay = j->a->decay;
+    for (size_t i = 0, k; i < n; i += k, at += k) {
+        k = n - i < SB_LAYOUT_SPAN ? n - i : SB_LAYOUT_SPAN;
+        if (j->a->train_table)
+            sb_adamw_step(t->rows + at, t->m + at, t->v + at, t->grad + at,
+                          &step, k);
+        sum += sb_sum_squares(t->rows + at, k);
+    }
+    return sum;
+}
+
+static sb_status update_block(void *context, size_t task, int worker)
+{
+    (void)worker;
+    const job *j = context;
+    const sb_table *t = j->o->table;
+    sb_adamw step = j->step;
+    size_t rows, at;
+    double *square;
+    at = own_block(j->o, task, &rows, &square);
+    step.decay = 0;
+    sb_adamw_step(t->bias + at, t->bias_m + at, t->bias_v + at,
+                  t->bias_grad + at, &step, rows);
+    square[0] = update_rows(j, at * t->dim, rows * t->dim);
+    square[1] = sb_sum_squares(t->bias + at, rows);
+    return SB_OK;
+}
+
+/* Own weights to all ranks, all weights here; sb_flight_wait ends it. */
+static void begin_gather(sb_optimiser *o, float *w)
 {
     int size = sb_comm_size(o->comm);
-    for (int r = 0; r <= size; r++)
-        o->cut[r] = sb_layout_cut(o->layout, r, size);
-    SB_TRY(sb_reduce_scatter(o->comm, grads, o->cut, o->grad));
-    double length;
-    SB_TRY(norm(o, a->train_table, pool, &length));
+    for (size_t s = 0; s < o->layout->stages; s++) {
+        for (int r = 0; r <= size; r++)
+            o->cut[r] = sb_layout_cut(o->layout, s, r, size) * sizeof *w;
+        sb_flight_gather(o->weights, w, o->cut);
+    }
+}
+
+sb_status sb_optimiser_step(sb_optimiser *o, const sb_adam_options *a,
+                            double lr, uint64_t step, sb_pool *pool, float *w,
+                            double *norm_out)
+{
+    job j = {.o = o, .a = a, .w = w};
+    size_t spans = own_spans(o), blocks = own_blocks(o);
+    size_t bytes = squares(o) * sizeof *o->square;
+    memset(o->square, 0, bytes);
+    SB_TRY(sb_pool_run(pool, spans + blocks, norm_task, &j));
+    double length = sqrt(sum_squares(o, 1));
     SB_REQUIRE(isfinite(length), SB_ENAN,
                "the gradient's norm is not a finite number at step %llu",
                (unsigned long long)step);
-    update_job j = {.o = o, .a = a, .w = w, .params = o->layout->params};
     /* torch.nn.utils.clip_grad_norm_: min(1, clip / (norm + 1e-6)) */
     double clip = a->clip > 0 ? a->clip / (length + 1e-6) : 1;
     j.step = (sb_adamw){.lr = (float)lr,
@@ -172,11 +251,12 @@ sb_status sb_optimiser_step(sb_optimiser *o, const sb_tree *grads,
                         .eps = a->eps,
                         .clip = (float)(clip < 1 ? clip : 1),
                         .t = step};
-    size_t own = (size_t)(o->table->last_block - o->table->first_block);
-    SB_TRY(sb_pool_run(pool, j.params + own, update_piece, &j));
-    for (int r = 0; r <= size; r++)
-        o->cut[r] = sb_layout_cut(o->layout, r, size);
-    SB_TRY(sb_gather_parts(o->comm, w, o->cut));
+    memset(o->square, 0, bytes);
+    SB_TRY(sb_pool_run(pool, spans, update_span, &j));
+    begin_gather(o, w);
+    SB_TRY(sb_pool_run(pool, blocks, update_block, &j));
+    sb_flight_wait(o->weights);
+    sum_squares(o, 0);
     *norm_out = length;
     return SB_OK;
 }

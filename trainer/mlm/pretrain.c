@@ -16,11 +16,13 @@
 
 typedef struct run {
     sb_mlm *m;
-    sb_corpus *train, *heldout;
+    sb_corpus *train;
+    sb_heldout heldout;
     const sb_vocab *vocab;
     const sb_mlm_options *o;
     sb_metrics *metrics;
     sb_progress progress;
+    sb_divergence divergence;
     uint64_t step, saved; /* updates done; the newest checkpoint's */
     int stop;             /* asked to, by all ranks' agreement     */
     /* of this call: steps, their tokens, seconds, and seconds of waiting */
@@ -31,7 +33,7 @@ typedef struct run {
 static sb_status save(run *r)
 {
     if (r->saved == r->step && r->step) return SB_OK;
-    SB_TRY(sb_mlm_save(r->m, r->vocab, r->step));
+    SB_TRY(sb_mlm_save(r->m, r->vocab, r->step, &r->divergence));
     r->saved = r->step;
     return SB_OK;
 }
@@ -58,20 +60,9 @@ static int is_told(const run *r)
 
 static sb_status evaluate(run *r)
 {
-    static const char *const name[] = {"heldout_loss", "unigram_loss",
-                                       "random_loss"};
-    sb_evaluation e = {0};
-    SB_TRY(sb_mlm_evaluate(r->m, r->heldout, sb_corpus_counts(r->train),
-                           r->o->eval_samples, &e));
-    r->stop = e.stop;
-    if (e.stop) return SB_OK;
-    double value[] = {e.loss, e.unigram, e.random};
-    sb_metrics_line(r->metrics, r->step, name, value, 3);
-    sb_log(SB_LOG_INFO,
-           "held-out loss %.4f after %" PRIu64 " steps (%" PRIu64
-           " masked tokens of %" PRIu64
-           " documents; unigram %.4f, random %.4f)",
-           e.loss, r->step, e.masked, e.documents, e.unigram, e.random);
+    SB_TRY(sb_mlm_evaluate(r->m, &r->heldout, sb_corpus_counts(r->train),
+                           &r->stop));
+    if (!r->stop) sb_heldout_tell(&r->heldout, r->step, r->metrics);
     return SB_OK;
 }
 
@@ -83,11 +74,12 @@ static void record(run *r, const sb_wave *w, double norm, double lr, double s,
 {
     static const char *const name[] = {"loss",         "lr",     "grad_norm",
                                        "tokens_per_s", "masked", "waiting",
-                                       "bytes_sent"};
+                                       "bytes_sent",   "skipped"};
     double rate = (double)w->tokens / s, share = wait / s;
-    double value[] = {r->loss,           lr,    norm,        rate,
-                      (double)w->masked, share, (double)sent};
-    sb_metrics_line(r->metrics, r->step, name, value, 7);
+    double value[] = {
+        r->loss,           lr,    norm,         rate,
+        (double)w->masked, share, (double)sent, (double)r->divergence.skips};
+    sb_metrics_line(r->metrics, r->step, name, value, 8);
     sb_progress_show(
         &r->progress, (double)r->step / (double)r->o->schedule.steps,
         "step %" PRIu64 "/%" PRIu64
@@ -95,32 +87,71 @@ static void record(run *r, const sb_wave *w, double norm, double lr, double s,
         r->step, r->o->schedule.steps, r->loss, lr, rate, 100 * share);
 }
 
-static sb_status diverged(run *r, sb_status st)
+/* Rank 0's mean loss on all ranks, so that ranks on unlike processors, which
+ * may differ in the last bit, decide alike what it means. */
+static double loss_of(const run *r, const sb_wave *w)
 {
-    if (st != SB_ENAN) return st;
-    return sb_hint("a lower --lr or a longer --warmup; the last saved state is "
-                   "step %" PRIu64 " in %s",
-                   r->saved, r->o->dir);
+    double loss = w->masked ? w->loss_sum / (double)w->masked : 0;
+    sb_comm_bcast(r->m->comm, &loss, sizeof loss, 0);
+    return loss;
 }
 
-/* One update; or none, and r->stop is set. */
+static sb_status update(run *r, double lr, double *norm)
+{
+    SB_TRY(sb_mlm_backward(r->m));
+    return sb_optimiser_step(&r->m->optimiser, &r->o->adam, lr, r->step + 1,
+                             r->m->pool, r->m->w, norm);
+}
+
+/* After SB_ENAN, before anything is updated: the batch is left out, or the run
+ * ends. Its gradients are of no consequence: the next batch's take their
+ * place. */
+static sb_status diverged(run *r, uint64_t batch)
+{
+    const sb_mlm_options *o = r->o;
+    sb_divergence *d = &r->divergence;
+    if (o->divergence.skip && sb_divergence_skip(d, batch)) {
+        sb_log(SB_LOG_WARN,
+               "%s: its batch, samples %" PRIu64 " to %" PRIu64
+               ", is left out, %" PRIu64 " of at most %d (show-batch --step "
+               "%" PRIu64 " shows it); if that goes on, a lower --lr first, "
+               "then a longer --warmup or --clip 1",
+               sb_error_last()->text, batch * o->batch,
+               (batch + 1) * o->batch - 1, d->skips, SB_SKIPS_MAX, batch);
+        return SB_OK;
+    }
+    if (o->divergence.skip)
+        return sb_hint("a lower --lr first, then a longer --warmup or --clip "
+                       "1: %" PRIu64 " batches have been left out already; "
+                       "the last saved state is step %" PRIu64 " in %.60s",
+                       d->skips, r->saved, o->dir);
+    return sb_hint("a lower --lr first, then a longer --warmup or --clip 1; "
+                   "--on-divergence skip leaves such batches out; the last "
+                   "saved state is step %" PRIu64 " in %.60s",
+                   r->saved, o->dir);
+}
+
+/* One update, or none: r->stop is set, or the batch is left out. */
 static sb_status step(run *r)
 {
     const sb_mlm_options *o = r->o;
     const sb_comm *c = r->m->comm;
     double start = sb_now(), waited = sb_comm_seconds(c), norm = 0;
-    uint64_t sent = sb_comm_sent(c);
+    uint64_t sent = sb_comm_sent(c), batch = r->step + r->divergence.skips;
     sb_wave w;
-    SB_TRY(sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, r->step * o->batch, 0,
-                          &w));
+    SB_TRY(
+        sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, batch * o->batch, 0, &w));
     r->stop = w.stop;
     if (w.stop) return SB_OK;
     double lr = sb_schedule_at(&o->schedule, r->step);
-    SB_TRY(sb_mlm_backward(r->m, &w));
-    SB_TRY(diverged(r, sb_optimiser_step(&r->m->optimiser, r->m->grads,
-                                         &o->adam, lr, r->step + 1, r->m->pool,
-                                         r->m->w, &norm)));
-    r->loss = w.masked ? w.loss_sum / (double)w.masked : 0;
+    double loss = loss_of(r, &w);
+    sb_status st =
+        sb_divergence_check(&r->divergence, &o->divergence, loss, r->step + 1);
+    if (st == SB_OK) st = update(r, lr, &norm);
+    if (st == SB_ENAN) return diverged(r, batch);
+    SB_TRY(st);
+    if (w.masked) sb_divergence_observe(&r->divergence, loss);
+    r->loss = loss;
     double s = sb_now() - start, wait = sb_comm_seconds(c) - waited;
     r->step++;
     r->steps++;
@@ -141,8 +172,10 @@ static sb_status loop(run *r)
     sb_progress_begin(&r->progress, "mlm",
                       (double)r->step / (double)o->schedule.steps);
     while (!r->stop && r->step < end) {
+        uint64_t before = r->step;
         SB_TRY(step(r));
         if (r->stop) break;
+        if (r->step == before) continue;
         if (r->step == end ||
             (o->checkpoint_every && r->step % o->checkpoint_every == 0))
             SB_TRY(save(r));
@@ -165,7 +198,7 @@ static sb_status train(run *r)
 {
     const sb_mlm_options *o = r->o;
     int found;
-    SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &found));
+    SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &r->divergence, &found));
     r->saved = r->step;
     if (found)
         sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64,
@@ -199,19 +232,40 @@ static sb_status check_corpus(const run *r)
     return SB_OK;
 }
 
+/* The model without weights, after everything was checked that needs none. */
+static sb_status open_model(run *r, sb_comm *c)
+{
+    sb_kernels_start();
+    SB_TRY(sb_agree(c, check_corpus(r)));
+    return sb_mlm_open(c, r->o, r->vocab, &r->m);
+}
+
 sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
                        const sb_vocab *vocab, const sb_mlm_options *o)
 {
-    run r = {.train = train_split, .heldout = heldout, .vocab = vocab, .o = o};
-    sb_kernels_start();
-    SB_TRY(sb_agree(c, check_corpus(&r)));
+    run r = {.train = train_split, .vocab = vocab, .o = o};
+    SB_TRY(sb_agree(c, sb_schedule_check(&o->schedule)));
+    SB_TRY(open_model(&r, c));
     sb_status st = sb_comm_rank(c) == 0 ? sb_dir_make(o->dir) : SB_OK;
-    SB_TRY(sb_agree(c, st));
-    SB_TRY(sb_mlm_open(c, o, vocab, &r.m));
-    st = train(&r);
+    if (st == SB_OK) st = sb_heldout_open(heldout, o->eval_samples, &r.heldout);
+    st = sb_agree(c, st);
+    if (st == SB_OK) st = train(&r);
     sb_error why = *sb_error_last();
     sb_status closed = sb_metrics_close(r.metrics);
     st = st == SB_OK ? sb_agree(c, closed) : sb_error_set(&why);
+    sb_heldout_close(&r.heldout);
+    sb_mlm_close(r.m);
+    return st;
+}
+
+sb_status sb_mlm_find_lr(sb_comm *c, sb_corpus *train_split,
+                         const sb_vocab *vocab, const sb_mlm_options *o,
+                         size_t steps, sb_lr_curve *curve_out)
+{
+    run r = {.train = train_split, .vocab = vocab, .o = o};
+    SB_TRY(open_model(&r, c));
+    sb_status st = sb_mlm_init(r.m, vocab, sb_corpus_counts(train_split));
+    if (st == SB_OK) st = sb_lr_find(r.m, train_split, steps, curve_out);
     sb_mlm_close(r.m);
     return st;
 }

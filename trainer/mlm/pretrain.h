@@ -18,8 +18,11 @@
 #include "dataset/corpus.h"
 #include "dataset/sampling.h"
 #include "dataset/vocab.h"
+#include "trainer/mlm/divergence.h"
 #include "trainer/mlm/layout.h"
+#include "trainer/mlm/lr_find.h"
 #include "trainer/mlm/optimiser.h"
+#include "trainer/mlm/schedule.h"
 
 typedef struct sb_mlm_options {
     const char *dir;      /* checkpoints and metrics.jsonl               */
@@ -35,18 +38,29 @@ typedef struct sb_mlm_options {
     const sb_sampling *sampling; /* borrowed; NULL: plain samples        */
     sb_schedule schedule;
     sb_adam_options adam;
+    sb_divergence_options divergence;
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
-    uint64_t logit_bytes; /* logits kept between the head's passes       */
+    uint32_t head_group;   /* masked positions scored at once             */
+    uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */
     uint64_t seed;
     int threads;
 } sb_mlm_options;
 
 /* Train, or go on where the newest checkpoint in dir stands; losses and
- * held-out losses go to <dir>/metrics.jsonl. Collective. SB_ESTOP after a signal, with a checkpoint. */
+ * held-out losses go to <dir>/metrics.jsonl. Collective. SB_ESTOP after a signal, with a
+ * checkpoint; SB_ENAN if training diverges, without a new one. */
 SB_MUST_USE sb_status sb_mlm_train(sb_comm *c, sb_corpus *train,
                                    sb_corpus *heldout, const sb_vocab *vocab,
                                    const sb_mlm_options *o);
+
+/* Instead of training: the learning rate range test, from the first weights.
+ * Neither reads nor writes the folder o->dir. Close *curve_out with
+ * sb_lr_curve_close. Collective. */
+SB_MUST_USE sb_status sb_mlm_find_lr(sb_comm *c, sb_corpus *train,
+                                     const sb_vocab *vocab,
+                                     const sb_mlm_options *o, size_t steps,
+                                     sb_lr_curve *curve_out);
 
 #endif

@@ -27,8 +27,8 @@ typedef struct sb_route {
     size_t *cut;        /* [size + 1] */
 } sb_route;
 
-uint64_t sb_table_bytes(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
-                        int moments)
+uint64_t sb_table_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
+                        size_t dim, int moments)
 {
     uint64_t blocks = (vocab + block - 1) / block;
     int r = sb_comm_rank(c), p = sb_comm_size(c);

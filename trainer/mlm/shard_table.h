@@ -43,8 +43,8 @@ SB_MUST_USE sb_status sb_table_open(sb_comm *c, uint64_t vocab, uint64_t block,
                                     sb_table **table_out);
 void sb_table_close(sb_table *t); /* NULL is fine */
 /* Bytes that sb_table_open takes on this rank. Local. */
-uint64_t sb_table_bytes(sb_comm *c, uint64_t vocab, uint64_t block, size_t dim,
-                        int moments);
+uint64_t sb_table_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
+                        size_t dim, int moments);
 
 /* The row at which block b begins; b == blocks gives vocab. Local. */
 static inline uint64_t sb_table_block_row(const sb_table *t, uint64_t b)

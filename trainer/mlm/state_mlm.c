@@ -35,6 +35,14 @@ static sb_tensor bias_tensor(const sb_mlm_shape *s, const char *name)
     return t;
 }
 
+static sb_tensor divergence_tensor(void)
+{
+    return (sb_tensor){.name = "mlm.divergence",
+                       .dtype = SB_U64,
+                       .ndim = 1,
+                       .dim = {SB_DIVERGENCE_WORDS}};
+}
+
 static int from_word2vec(const sb_mlm *m, const sb_vocab *vocab,
                          const uint64_t *counts, uint64_t row)
 {
@@ -187,15 +195,28 @@ static void add(tensors *t, const sb_tensor *base, const char *prefix,
     t->n++;
 }
 
+/* The part of parameter i that this rank owns: elements [*from_out, *to_out) of
+ * the flat vector; returns where they lie in the optimiser's arrays. */
+static size_t own_part(const sb_mlm *m, size_t i, size_t *from_out,
+                       size_t *to_out)
+{
+    const sb_param *p = &m->layout.param[i];
+    const sb_own *own = m->optimiser.own;
+    while (m->layout.stage_at[own - m->optimiser.own + 1] <= p->at) own++;
+    sb_param_part(p, own->first, own->last, from_out, to_out);
+    return own->at + (*from_out - own->first);
+}
+
 /* Every tensor, and the part of each that this rank writes. Weights of the
- * flat vector are on every rank; each writes what it owns. */
-static sb_status describe(sb_mlm *m, tensors *out)
+ * flat vector are on every rank; each writes what it owns. Rank 0 writes
+ * `course`, the words of mlm.divergence. */
+static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
 {
     static const char *const prefix[] = {"", "adam.m/", "adam.v/"};
     const sb_layout *l = &m->layout;
     const sb_optimiser *o = &m->optimiser;
     const sb_table *k = m->table;
-    size_t n = 3 * (l->params + 2) + 1;
+    size_t n = 3 * (l->params + 2) + 2; /* and two that are no f32 */
     tensors t = {0};
     SB_TRY(sb_alloc(n, sizeof *t.table, "checkpoint's tensors", &t.table));
     sb_status st =
@@ -204,7 +225,7 @@ static sb_status describe(sb_mlm *m, tensors *out)
         sb_free(t.table);
         return st;
     }
-    const float *flat[] = {m->w + o->first, o->m, o->v};
+    const float *moments[] = {NULL, o->m, o->v};
     const float *rows[] = {k->rows, k->m, k->v};
     const float *bias[] = {k->bias, k->bias_m, k->bias_v};
     sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
@@ -214,13 +235,14 @@ static sb_status describe(sb_mlm *m, tensors *out)
             (k->last - k->first) * k->dim, rows[kind]);
         add(&t, &thin, prefix[kind], k->first, k->last - k->first, bias[kind]);
         for (size_t i = 0; i < l->params; i++) {
-            const sb_param *p = &l->param[i];
-            size_t from, to;
-            sb_param_part(p, o->first, o->last, &from, &to);
-            add(&t, &p->tensor, prefix[kind], from - p->at, to - from,
-                flat[kind] + (from - o->first));
+            size_t from, to, at = own_part(m, i, &from, &to);
+            add(&t, &l->param[i].tensor, prefix[kind], from - l->param[i].at,
+                to - from, kind ? moments[kind] + at : m->w + from);
         }
     }
+    sb_tensor last = divergence_tensor();
+    uint64_t words = sb_comm_rank(m->comm) == 0 ? SB_DIVERGENCE_WORDS : 0;
+    add(&t, &last, "", 0, words, course);
     sb_tensor hash = frozen_tensor();
     if (!m->o->adam.train_table)
         add(&t, &hash, "", 0, sb_comm_rank(m->comm) == 0, &m->frozen);
@@ -228,15 +250,18 @@ static sb_status describe(sb_mlm *m, tensors *out)
     return SB_OK;
 }
 
-sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step)
+sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step,
+                      const sb_divergence *d)
 {
     tensors t = {0};
+    uint64_t course[SB_DIVERGENCE_WORDS];
     if (!m->o->adam.train_table) SB_TRY(sb_frozen_check(m->table, m->frozen));
-    sb_status st = sb_agree(m->comm, describe(m, &t));
+    sb_divergence_pack(d, course);
+    sb_status st = sb_agree(m->comm, describe(m, course, &t));
     sb_ckpt_meta meta = {.phase = "mlm",
                          .step = step,
                          .total = m->o->schedule.steps,
-                         .cursor = step * m->o->batch,
+                         .cursor = (step + d->skips) * m->o->batch,
                          .seed = m->o->seed,
                          .vocab_hash = sb_vocab_hash(vocab)};
     /* Only read by the writer. The number of heads is read back from it. */
@@ -282,14 +307,12 @@ static sb_status get_weights(sb_ckpt *c, const sb_layout *l, float *w,
 static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
                              float *flat, float *rows, float *bias)
 {
-    const sb_optimiser *o = &m->optimiser;
     for (size_t i = 0; i < m->layout.params; i++) {
         const sb_param *p = &m->layout.param[i];
-        size_t from, to;
-        sb_param_part(p, o->first, o->last, &from, &to);
+        size_t from, to, at = own_part(m, i, &from, &to);
         if (from < to)
-            SB_TRY(get(c, &p->tensor, prefix, from - p->at, to - from,
-                       flat + (from - o->first)));
+            SB_TRY(
+                get(c, &p->tensor, prefix, from - p->at, to - from, flat + at));
     }
     return get_rows(c, &m->layout, m->table, prefix, rows, bias);
 }
@@ -314,7 +337,8 @@ static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
     for (size_t i = 0; i < l->params; i++)
         SB_TRY(check_tensor(c, &l->param[i].tensor));
     size_t i, frozen = sb_ckpt_find(c, SB_FROZEN_NAME, &i) == SB_OK;
-    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2) + frozen, SB_EINVAL,
+    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2) + 1 + frozen,
+               SB_EINVAL,
                "the checkpoint has more layers than the %u asked for",
                l->shape.layers);
     uint32_t heads;
@@ -325,7 +349,17 @@ static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
     return SB_OK;
 }
 
-static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
+static sb_status get_divergence(sb_ckpt *c, sb_divergence *d_out)
+{
+    uint64_t word[SB_DIVERGENCE_WORDS];
+    sb_tensor t = divergence_tensor();
+    SB_TRY(check_tensor(c, &t));
+    SB_TRY(sb_ckpt_get(c, &t, 0, SB_DIVERGENCE_WORDS, word));
+    return sb_divergence_unpack(word, d_out);
+}
+
+static sb_status check_meta(const sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
+                            sb_divergence *d_out)
 {
     const sb_ckpt_meta *meta = sb_ckpt_get_meta(c);
     SB_REQUIRE(strcmp(meta->phase, "mlm") == 0, SB_EINVAL,
@@ -337,12 +371,21 @@ static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c)
                 m->o->dir);
         return sb_hint("use the run folder's own vocabulary, or another --run");
     }
-    if (meta->seed != m->o->seed || meta->cursor != meta->step * m->o->batch) {
+    SB_TRY(get_divergence(c, d_out));
+    if (meta->seed != m->o->seed ||
+        meta->cursor != (meta->step + d_out->skips) * m->o->batch) {
         sb_fail(SB_EINVAL, __FILE__, __LINE__,
                 "the checkpoint in '%s' was made with another seed or batch",
                 m->o->dir);
         return sb_hint("its configuration: shardbert inspect %s", m->o->dir);
     }
+    return SB_OK;
+}
+
+static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
+                            sb_divergence *d_out)
+{
+    SB_TRY(check_meta(m, vocab, c, d_out));
     if (check_shape(m, c) != SB_OK)
         return sb_hint("go on with its own options (shardbert inspect %.100s), "
                        "or use another --run",
@@ -374,15 +417,16 @@ static sb_status load_frozen(sb_mlm *m, sb_ckpt *c)
 }
 
 sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
-                      int *found_out)
+                      sb_divergence *d_out, int *found_out)
 {
     sb_ckpt *c = NULL;
     SB_TRY(sb_state_latest(m->comm, m->o->dir, &c));
     sb_state_compare_build(m->comm, c ? sb_ckpt_get_meta(c) : NULL);
     *found_out = c != NULL;
     *step_out = 0;
+    *d_out = (sb_divergence){0};
     if (!c) return SB_OK;
-    sb_status st = sb_agree(m->comm, load_local(m, vocab, c));
+    sb_status st = sb_agree(m->comm, load_local(m, vocab, c, d_out));
     if (st == SB_OK && !m->o->adam.train_table) st = load_frozen(m, c);
     if (st == SB_OK) *step_out = sb_ckpt_get_meta(c)->step;
     sb_ckpt_close(c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * vocab_head.c - the output layer, block by block. */
+ * vocab_head.c - the output layer, group by group and block by block. */
 #include "trainer/mlm/vocab_head.h"
 
 #include <stdlib.h>
@@ -13,40 +13,76 @@
 struct sb_head {
     sb_table *table;
     sb_pool *pool;
-    int train_table, kept;
-    size_t keep_bytes;
-    sb_tree *tree;    /* dz over the blocks of the vocabulary           */
-    float *logits;    /* own blocks if kept, else one block per worker  */
-    float *max, *sum; /* [blocks, M]                                    */
-    float *lse;       /* [M]                                            */
-    double *hit;      /* [M] the target's logit                         */
-    int32_t *column;  /* [workers, M] the target's column in a block    */
-    size_t *cut;      /* [size + 1]                                     */
-    size_t logits_cap, max_cap, sum_cap, lse_cap, hit_cap, column_cap;
-    /* the call in progress */
+    sb_head_options o;
+    sb_tree *tree[2]; /* dz over the blocks, of this group and the last one */
+    sb_reduction *sum;
+    float *logits;      /* [group, own rows], block by block              */
+    float *pair;        /* [blocks, 2, group]: max, sum of exp            */
+    float *lse;         /* [group]                                        */
+    int32_t *column;    /* [workers, group] the target's column in a block */
+    size_t *cut;        /* [size + 1]                                     */
+    double *hit, *loss; /* [M] the target's logit, and the loss           */
+    float *top;         /* [M] the largest logit                          */
+    uint8_t *correct;   /* [M]                                            */
+    size_t hit_cap, loss_cap, top_cap, correct_cap;
+    /* the group in progress */
     const float *z;
     const uint32_t *target;
+    double *group_hit;
     size_t M;
     float scale;
+    int first, parity;
 };
 
-sb_status sb_head_open(sb_table *table, sb_pool *pool, size_t keep_bytes,
-                       int train_table, sb_head **head_out)
+uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
+                       size_t dim, size_t group, int threads)
+{
+    uint64_t blocks = (vocab + block - 1) / block;
+    int r = sb_comm_rank(c), p = sb_comm_size(c);
+    uint64_t own = sb_share(blocks, r + 1, p) - sb_share(blocks, r, p);
+    uint64_t trees = 2 * (sb_tree_height(blocks) + (uint64_t)threads);
+    uint64_t floats =
+        own * block + 2 * blocks + 2 + (uint64_t)threads + trees * dim;
+    return group * floats * sizeof(float) +
+           sb_reduction_bytes(c, blocks, group * dim);
+}
+
+static sb_status open_local(sb_head *h)
+{
+    const sb_table *t = h->table;
+    size_t own = (size_t)(t->last - t->first), G = h->o.group, all, dz;
+    SB_REQUIRE(G > 0 && !__builtin_mul_overflow(G, own, &all) &&
+                   !__builtin_mul_overflow(G, t->dim, &dz),
+               SB_ELIMIT, "%zu positions at once do not fit in memory", G);
+    SB_TRY(sb_alloc(all, sizeof *h->logits, "logits", &h->logits));
+    SB_TRY(
+        sb_alloc(t->blocks, 2 * G * sizeof *h->pair, "softmax sums", &h->pair));
+    SB_TRY(sb_alloc(G, sizeof *h->lse, "softmax sums", &h->lse));
+    SB_TRY(sb_alloc((size_t)sb_pool_workers(h->pool), G * sizeof *h->column,
+                    "targets", &h->column));
+    SB_TRY(sb_alloc((size_t)sb_comm_size(t->comm) + 1, sizeof *h->cut,
+                    "output layer", &h->cut));
+    for (int i = 0; h->o.gradient && i < 2; i++)
+        SB_TRY(sb_tree_open(t->blocks, t->first_block, t->last_block, dz,
+                            &h->tree[i]));
+    return SB_OK;
+}
+
+sb_status sb_head_open(sb_table *table, sb_pool *pool, const sb_head_options *o,
+                       sb_head **head_out)
 {
     sb_head *h = NULL;
     sb_status st = sb_alloc(1, sizeof *h, "output layer", &h);
     if (st == SB_OK) {
         h->table = table;
         h->pool = pool;
-        h->keep_bytes = keep_bytes;
-        h->train_table = train_table;
-        st = sb_alloc((size_t)sb_comm_size(table->comm) + 1, sizeof *h->cut,
-                      "output layer", &h->cut);
+        h->o = *o;
+        st = open_local(h);
     }
-    if (st == SB_OK)
-        st = sb_tree_open(table->blocks, table->first_block, table->last_block,
-                          0, &h->tree);
     st = sb_agree(table->comm, st);
+    if (st == SB_OK && o->gradient)
+        st = sb_reduction_open(table->comm, table->blocks,
+                               o->group * table->dim, o->tag, &h->sum);
     if (st == SB_OK)
         *head_out = h;
     else
@@ -57,33 +93,39 @@ sb_status sb_head_open(sb_table *table, sb_pool *pool, size_t keep_bytes,
 void sb_head_close(sb_head *h)
 {
     if (!h) return;
-    sb_tree_close(h->tree);
-    void *grown[] = {h->logits, h->max, h->sum, h->lse, h->hit, h->column};
+    for (int i = 0; i < 2; i++) sb_tree_close(h->tree[i]);
+    sb_reduction_close(h->sum);
+    void *owned[] = {h->logits, h->pair, h->lse, h->column, h->cut};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        sb_free(owned[i]);
+    void *grown[] = {h->hit, h->loss, h->top, h->correct};
     for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++) free(grown[i]);
-    sb_free(h->cut);
     sb_free(h);
+}
+
+const double *sb_head_loss(const sb_head *h)
+{
+    return h->loss;
+}
+
+const uint8_t *sb_head_correct(const sb_head *h)
+{
+    return h->correct;
+}
+
+int sb_head_poll(sb_head *h)
+{
+    return h->sum ? sb_reduction_poll(h->sum) : 0;
 }
 
 static sb_status room(sb_head *h, size_t M)
 {
-    const sb_table *t = h->table;
-    size_t blocks = t->blocks, workers = (size_t)sb_pool_workers(h->pool);
-    size_t own = (size_t)(t->last_block - t->first_block), one, all, pairs;
-    SB_REQUIRE(!__builtin_mul_overflow(M, (size_t)t->block, &one) &&
-                   !__builtin_mul_overflow(one, own * sizeof(float), &all) &&
-                   !__builtin_mul_overflow(M, blocks, &pairs),
-               SB_ELIMIT, "%zu masked positions do not fit in memory", M);
-    h->kept = all <= h->keep_bytes;
-    SB_TRY(sb_grow(&h->logits, &h->logits_cap, one * (h->kept ? own : workers),
-                   sizeof *h->logits, "logits"));
-    SB_TRY(
-        sb_grow(&h->max, &h->max_cap, pairs, sizeof *h->max, "softmax sums"));
-    SB_TRY(
-        sb_grow(&h->sum, &h->sum_cap, pairs, sizeof *h->sum, "softmax sums"));
-    SB_TRY(sb_grow(&h->lse, &h->lse_cap, M, sizeof *h->lse, "softmax sums"));
-    SB_TRY(sb_grow(&h->hit, &h->hit_cap, M, sizeof *h->hit, "softmax sums"));
-    return sb_grow(&h->column, &h->column_cap, M * workers, sizeof *h->column,
-                   "targets");
+    SB_TRY(sb_grow(&h->hit, &h->hit_cap, M, sizeof *h->hit, "losses"));
+    SB_TRY(sb_grow(&h->loss, &h->loss_cap, M, sizeof *h->loss, "losses"));
+    SB_TRY(sb_grow(&h->top, &h->top_cap, M, sizeof *h->top, "losses"));
+    SB_TRY(sb_grow(&h->correct, &h->correct_cap, M, 1, "losses"));
+    memset(h->hit, 0, M * sizeof *h->hit);
+    return SB_OK;
 }
 
 /* The rows of own block `task` and where its logits lie. */
@@ -93,100 +135,130 @@ typedef struct span {
     float *logits; /* [M, W]                                   */
 } span;
 
-static span span_of(const sb_head *h, size_t task, int worker)
+static span span_of(const sb_head *h, size_t task)
 {
     const sb_table *t = h->table;
     uint64_t b = t->first_block + task;
     span s = {.row = sb_table_block_row(t, b)};
     s.at = (size_t)(s.row - t->first);
     s.W = (size_t)(sb_table_block_row(t, b + 1) - s.row);
-    s.logits =
-        h->logits + h->M * (size_t)t->block * (h->kept ? task : (size_t)worker);
+    s.logits = h->logits + h->M * s.at;
     return s;
 }
 
-static void score(const sb_head *h, const span *s)
-{
-    const sb_table *t = h->table;
-    sb_linear_forward(s->logits, h->z, t->rows + s->at * t->dim,
-                      t->bias + s->at, h->M, t->dim, s->W);
-}
-
-/* ---- forward ------------------------------------------------------------- */
+/* ---- one group ----------------------------------------------------------- */
 
 static sb_status forward_block(void *context, size_t task, int worker)
 {
+    (void)worker;
     sb_head *h = context;
-    span s = span_of(h, task, worker);
-    size_t b = (size_t)h->table->first_block + task;
-    score(h, &s);
-    sb_xent_block(h->max + b * h->M, h->sum + b * h->M, s.logits, h->M, s.W);
+    const sb_table *t = h->table;
+    span s = span_of(h, task);
+    float *pair = h->pair + 2 * h->M * (size_t)(t->first_block + task);
+    sb_linear_forward(s.logits, h->z, t->rows + s.at * t->dim, t->bias + s.at,
+                      h->M, t->dim, s.W);
+    sb_xent_block(pair, pair + h->M, s.logits, h->M, s.W);
     for (size_t m = 0; m < h->M; m++) {
         uint64_t row = h->target[m];
         if (row >= s.row && row < s.row + s.W)
-            h->hit[m] = (double)s.logits[m * s.W + (row - s.row)];
+            h->group_hit[m] = (double)s.logits[m * s.W + (row - s.row)];
     }
     return SB_OK;
 }
-
-sb_status sb_head_forward(sb_head *h, const float *z, const uint32_t *target,
-                          size_t M, double *loss_out)
-{
-    sb_table *t = h->table;
-    h->z = z;
-    h->target = target;
-    h->M = M;
-    SB_TRY(sb_agree(t->comm, room(h, M)));
-    memset(h->hit, 0, M * sizeof *h->hit);
-    sb_status st = sb_pool_run(
-        h->pool, (size_t)(t->last_block - t->first_block), forward_block, h);
-    SB_TRY(sb_agree(t->comm, st));
-    sb_table_gather_blocks(t, h->max, M * sizeof *h->max);
-    sb_table_gather_blocks(t, h->sum, M * sizeof *h->sum);
-    sb_xent_merge(h->lse, h->max, h->sum, (size_t)t->blocks, M);
-    /* One rank knows each target's logit, the others add zero: exact. */
-    sb_comm_sum_f64(t->comm, h->hit, M);
-    double loss = 0;
-    for (size_t m = 0; m < M; m++) loss += (double)h->lse[m] - h->hit[m];
-    *loss_out = loss;
-    return SB_OK;
-}
-
-/* ---- backward ------------------------------------------------------------ */
 
 static sb_status backward_block(void *context, size_t task, int worker)
 {
     sb_head *h = context;
     sb_table *t = h->table;
-    span s = span_of(h, task, worker);
-    int32_t *column = h->column + h->M * (size_t)worker;
+    span s = span_of(h, task);
+    int32_t *column = h->column + h->o.group * (size_t)worker;
     float *dz;
-    SB_TRY(sb_tree_leaf(h->tree, &dz));
+    SB_TRY(sb_tree_leaf(h->tree[h->parity], &dz));
     for (size_t m = 0; m < h->M; m++) {
         uint64_t row = h->target[m];
         column[m] =
             row >= s.row && row < s.row + s.W ? (int32_t)(row - s.row) : -1;
     }
-    if (!h->kept) score(h, &s);
     sb_xent_grad(s.logits, h->lse, column, h->scale, h->M, s.W);
-    sb_linear_backward(dz, h->train_table ? t->grad + s.at * t->dim : NULL,
-                       t->bias_grad + s.at, s.logits, h->z,
+    sb_linear_backward(dz, h->o.train_table ? t->grad + s.at * t->dim : NULL,
+                       t->bias_grad + s.at, !h->first, s.logits, h->z,
                        t->rows + s.at * t->dim, h->M, t->dim, s.W);
-    sb_tree_add(h->tree, t->first_block + task, dz);
+    sb_tree_add(h->tree[h->parity], t->first_block + task, dz);
     return SB_OK;
 }
 
-sb_status sb_head_backward(sb_head *h, float scale, const size_t *cut,
-                           float *dz)
+/* The part of rank r's positions that lies in [from, to), from `from` on. */
+static size_t clip(size_t x, size_t from, size_t to)
+{
+    return x < from ? 0 : x > to ? to - from : x - from;
+}
+
+static sb_status backward_group(sb_head *h, const sb_head_gradient *g,
+                                size_t from)
+{
+    const sb_table *t = h->table;
+    size_t own = (size_t)(t->last_block - t->first_block), D = t->dim;
+    int size = sb_comm_size(t->comm), r = sb_comm_rank(t->comm);
+    SB_TRY(sb_tree_reset(h->tree[h->parity], h->M * D));
+    SB_TRY(sb_pool_run(h->pool, own, backward_block, h));
+    for (int k = 0; k <= size; k++)
+        h->cut[k] = clip(g->cut[k], from, from + h->M) * D;
+    size_t before = from > g->cut[r] ? from - g->cut[r] : 0;
+    if (before > g->cut[r + 1] - g->cut[r]) before = g->cut[r + 1] - g->cut[r];
+    sb_reduction_begin(h->sum, h->tree[h->parity], h->cut, g->dz + before * D);
+    h->parity ^= 1;
+    h->first = 0;
+    return SB_OK;
+}
+
+static sb_status run_group(sb_head *h, const sb_head_gradient *g, size_t from)
 {
     sb_table *t = h->table;
-    int size = sb_comm_size(t->comm);
-    h->scale = scale;
-    sb_status st = sb_tree_reset(h->tree, h->M * t->dim);
-    if (st == SB_OK)
-        st = sb_pool_run(h->pool, (size_t)(t->last_block - t->first_block),
-                         backward_block, h);
-    SB_TRY(sb_agree(t->comm, st));
-    for (int r = 0; r <= size; r++) h->cut[r] = cut[r] * t->dim;
-    return sb_reduce_scatter(t->comm, h->tree, h->cut, dz);
+    size_t own = (size_t)(t->last_block - t->first_block);
+    SB_TRY(sb_pool_run(h->pool, own, forward_block, h));
+    sb_table_gather_blocks(t, h->pair, 2 * h->M * sizeof *h->pair);
+    sb_xent_merge(h->lse, h->top + from, h->pair, h->pair + h->M, 2 * h->M,
+                  (size_t)t->blocks, h->M);
+    for (size_t m = 0; m < h->M; m++) h->loss[from + m] = (double)h->lse[m];
+    return g ? backward_group(h, g, from) : SB_OK;
+}
+
+/* ---- all groups ---------------------------------------------------------- */
+
+static void no_gradient(sb_table *t, int train_table)
+{
+    size_t n = (size_t)(t->last - t->first);
+    memset(t->bias_grad, 0, n * sizeof(float));
+    if (train_table) memset(t->grad, 0, n * t->dim * sizeof(float));
+}
+
+sb_status sb_head_run(sb_head *h, const float *z, const uint32_t *target,
+                      size_t M, const sb_head_gradient *g, double *loss_out)
+{
+    sb_table *t = h->table;
+    size_t groups = (M + h->o.group - 1) / h->o.group;
+    double loss = 0;
+    SB_TRY(sb_agree(t->comm, room(h, M)));
+    h->first = 1;
+    h->scale = g ? g->scale : 0;
+    if (g && M == 0) no_gradient(t, h->o.train_table);
+    for (size_t k = 0; k < groups; k++) {
+        size_t from = (size_t)sb_share(M, (int)k, (int)groups);
+        h->M = (size_t)sb_share(M, (int)k + 1, (int)groups) - from;
+        h->z = z + from * t->dim;
+        h->target = target + from;
+        h->group_hit = h->hit + from;
+        /* Only memory can fail in the middle, and a peer may be waiting. */
+        if (run_group(h, g, from) != SB_OK) sb_fatal(t->comm);
+    }
+    /* One rank knows each target's logit, the others add zero: exact. */
+    sb_comm_sum_f64(t->comm, h->hit, M);
+    for (size_t m = 0; m < M; m++) {
+        h->loss[m] -= h->hit[m];
+        h->correct[m] = h->hit[m] >= (double)h->top[m];
+        loss += h->loss[m];
+    }
+    if (g) sb_reduction_end(h->sum);
+    *loss_out = loss;
+    return SB_OK;
 }

@@ -3,15 +3,16 @@
  *
  * The scored vectors z of all masked positions of the global batch are on
  * every rank, in global order. Each rank scores them against its own blocks
- * of the token table (tied weights): logits = z E^T + bias, one [M, block]
- * product per block; [M, V] never exists. Per block the pair (max, sum of
- * exp) of each position is shared, and merged in block order on every rank
- * into the log of the partition sum. Then, per own block,
- *     G = (softmax - onehot) / M,   dE += G^T z,   dbias += sum of G,
+ * of the token table (tied weights), `group` positions at a time:
+ *     logits = z E^T + bias, one [group, block] product per block,
+ *     (max, sum of exp) of each position and block: to all ranks, merged in
+ *     block order on every rank into the log of the partition sum,
+ *     G = (softmax - onehot) x scale,   dE += G^T z,   dbias += sum of G,
  *     dz = sum over blocks of G E   (fixed tree, reduce-scatter).
+ * So a rank holds [group, own rows] logits, never [tokens, V], and computes
+ * each of them once. dz of one group travels while the next is scored.
  *
- * Logits of the own blocks are kept between the passes when they fit
- * `keep_bytes`, else computed again: the same product, so the same bits.
+ * The group is part of the recipe: it orders the sum dE.
  */
 #ifndef SB_MLM_VOCAB_HEAD_H
 #define SB_MLM_VOCAB_HEAD_H
@@ -22,26 +23,45 @@
 
 typedef struct sb_head sb_head;
 
-/* `table` and `pool` are borrowed. `train_table` 0: the rows are frozen (no
- * gradient is formed for them; the bias still learns). */
+typedef struct sb_head_options {
+    size_t group;    /* positions scored at once */
+    int tag;         /* of its messages: comm/flight.h */
+    int train_table; /* 0: the rows are frozen, no gradient is formed for them;
+                        the bias still learns */
+    int gradient;    /* 0: losses only */
+} sb_head_options;
+
+/* `table` and `pool` are borrowed. Collective. */
 SB_MUST_USE sb_status sb_head_open(sb_table *table, sb_pool *pool,
-                                   size_t keep_bytes, int train_table,
+                                   const sb_head_options *o,
                                    sb_head **head_out);
 void sb_head_close(sb_head *h); /* NULL is fine */
+/* Bytes that a head takes on this rank for M positions. Local. */
+uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
+                       size_t dim, size_t group, int threads);
 
-/* Cross entropy of M positions.
+/* Where gradients go: those of loss x scale. */
+typedef struct sb_head_gradient {
+    float scale;
+    const size_t *cut; /* [size + 1] positions of each rank */
+    float *dz;         /* <- rows [cut[rank], cut[rank + 1]) of z's gradient */
+} sb_head_gradient;
+
+/* Cross entropy of M positions; and, unless g is NULL, gradients: the table's
+ * grad and bias_grad are WRITTEN.
  *   z       [M, D], target [M]: equal on all ranks
  *   loss_out  sum over the positions in nats (double, position order)
  * Collective; the same bits on every rank and for any number of ranks. */
-SB_MUST_USE sb_status sb_head_forward(sb_head *h, const float *z,
-                                      const uint32_t *target, size_t M,
-                                      double *loss_out);
+SB_MUST_USE sb_status sb_head_run(sb_head *h, const float *z,
+                                  const uint32_t *target, size_t M,
+                                  const sb_head_gradient *g, double *loss_out);
 
-/* After a forward, whose z and target must still be there: add the gradients of
- * loss x scale to the table's grad and bias_grad, and dz[0 .. mine) <- this
- * rank's rows [cut[rank], cut[rank+1]) of the gradient of z. cut: [size + 1]
- * positions. Collective. */
-SB_MUST_USE sb_status sb_head_backward(sb_head *h, float scale,
-                                       const size_t *cut, float *dz);
+/* Of the last sb_head_run, [M], borrowed: each position's loss in nats, and 1
+ * if no logit is larger than the target's. Equal on all ranks. */
+const double *sb_head_loss(const sb_head *h);
+const uint8_t *sb_head_correct(const sb_head *h);
+
+/* Move messages, if there are any under way; 1: there are. Local. */
+int sb_head_poll(sb_head *h);
 
 #endif
