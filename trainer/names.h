@@ -10,6 +10,7 @@
 
 #define SB_TABLE_NAME                                                          \
     "distilbert.embeddings.word_embeddings.weight" /* [V, D] */
-#define SB_BIAS_NAME "vocab_projector.bias"        /* [V] */
+#define SB_BIAS_NAME   "vocab_projector.bias"      /* [V] */
+#define SB_FROZEN_NAME "frozen/" SB_TABLE_NAME     /* u64 [1], a hash */
 
 #endif

@@ -12,16 +12,17 @@ trap 'rm -rf "$tmp"' EXIT
 small_run "$shardbert" "$tmp/base" 600
 mpi 2 "$shardbert" word2vec --run "$tmp/base" --dim 64 --epochs 1 --log error
 
-# train NAME NP OPTIONS...
+corpus=$tmp/base/corpus
+# train NAME NP OPTIONS...: of two options of one name the second counts
 train() {
     local name=$1 np=$2
     shift 2
     mpi "$np" "$shardbert" mlm --run "$tmp/$name" --log error \
-        --vocab "$tmp/base/vocab/vocab.txt" --corpus "$tmp/base/corpus" \
+        --vocab "$tmp/base/vocab/vocab.txt" --corpus "$corpus" \
         --init "$tmp/base/word2vec" --dim 64 --layers 2 --heads 4 --ffn 128 \
-        --positions 64 --max-length 48 --batch 22 --slots 7 --vocab-block 150 --head-group 60 \
+        --positions 64 --max-length 48 --batch 22 --slots 9 --vocab-block 150 --head-group 60 \
         --steps 20 --lr 2e-3 --warmup 4 --clip 1 --weight-decay 0.01 \
-        --eval-every 10 --eval-samples 30 --checkpoint-every 7 "$@" >/dev/null
+        --eval-every 10 --eval-samples 40 --checkpoint-every 7 "$@" >/dev/null
 }
 # what NAME: one hash over the state, and the losses of all steps
 what() {
@@ -39,7 +40,7 @@ same() {
 train np1 1
 what np1 >"$tmp/expected"
 [ "$(wc -l <"$tmp/expected")" = 24 ] || fail "not 20 losses and 3 evaluations"
-for np in 2 3 4 6; do
+for np in 2 3 4 6 8; do
     train "np$np" "$np"
     same "np$np"
 done
@@ -71,9 +72,39 @@ train weighted3 2
 same weighted3
 sed -i 's/"weight": 1.7,/"weight": 1,/' "$tmp/base/corpus/corpus.json"
 
-# A frozen table does not move, everything else does.
+# A frozen table does not move, everything else does, for any number of ranks.
 train frozen 2 --freeze-table
 "$shardbert" inspect "$tmp/frozen/mlm" >"$tmp/this"
 grep -q 'adam.m/distilbert.embeddings.word_embeddings.weight .* norm 0$' "$tmp/this" ||
     fail "the frozen table has moments"
-echo "frozen: the table has no moments"
+grep -q 'frozen/distilbert.embeddings.word_embeddings.weight *u64' "$tmp/this" ||
+    fail "the frozen table's hash is not in the checkpoint"
+what frozen >"$tmp/expected"
+train frozen1 1 --freeze-table
+same frozen1
+train frozen3 3 --freeze-table --stop-at 8
+train frozen3 1 --freeze-table
+same frozen3
+
+# Documents of one word: every slot looks up [CLS] and [SEP] and one row more,
+# and most slots have nothing that is masked.
+awk '/^[a-z]+$/ && length > 2' "$tmp/base/vocab/vocab.txt" >"$tmp/words.txt"
+"$shardbert" ingest --run "$tmp/words" --source "text:$tmp/words.txt" --held-out 0.2 \
+    --vocab "$tmp/base/vocab/vocab.txt" --log error
+corpus=$tmp/words/corpus
+words=(--init none --batch 9 --clip 0)
+train words 1 "${words[@]}"
+what words >"$tmp/expected"
+grep -o '"masked":[0-9]*' "$tmp/words/mlm/metrics.jsonl" | grep -q ':[0-4]$' ||
+    fail "no step has fewer masked tokens than ranks"
+for np in 3 8; do
+    train "words$np" "$np" "${words[@]}"
+    same "words$np"
+done
+
+# One word in the whole batch.
+train word 1 "${words[@]}" --batch 1 --slots 1 --mask-prob 0.5
+what word >"$tmp/expected"
+train word2 1 "${words[@]}" --batch 1 --slots 1 --mask-prob 0.5 --threads 2 --stop-at 9
+train word2 1 "${words[@]}" --batch 1 --slots 1 --mask-prob 0.5
+same word2

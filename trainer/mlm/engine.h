@@ -51,6 +51,7 @@ typedef struct sb_mlm {
     sb_table *table;
     sb_head *head;
     sb_optimiser optimiser;
+    uint64_t frozen; /* the frozen table's hash (frozen.h) */
     sb_pool *pool;
     sb_mlm_plan plan;
     sb_slot *slot; /* [plan.slots] */

@@ -13,6 +13,7 @@
 #include "comm/base/mem.h"
 #include "comm/base/rng.h"
 #include "trainer/kernels/kernels.h"
+#include "trainer/mlm/frozen.h"
 #include "trainer/state.h"
 
 /* Rows of the token table are named behind the flat vector's parameters. */
@@ -166,6 +167,7 @@ sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts)
     }
     init_rows(m, vocab, counts, deviation);
     if (m->o->unigram_bias) init_bias(m, counts);
+    if (!m->o->adam.train_table) m->frozen = sb_frozen_hash(m->table);
     return SB_OK;
 }
 
@@ -176,6 +178,12 @@ typedef struct tensors {
     sb_piece *piece;
     size_t n, pieces;
 } tensors;
+
+static sb_tensor frozen_tensor(void)
+{
+    return (sb_tensor){
+        .name = SB_FROZEN_NAME, .dtype = SB_U64, .ndim = 1, .dim = {1}};
+}
 
 static void add(tensors *t, const sb_tensor *base, const char *prefix,
                 uint64_t first, uint64_t n, const void *data)
@@ -208,7 +216,7 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
     const sb_layout *l = &m->layout;
     const sb_optimiser *o = &m->optimiser;
     const sb_table *k = m->table;
-    size_t n = 3 * (l->params + 2) + 1;
+    size_t n = 3 * (l->params + 2) + 2; /* and two that are no f32 */
     tensors t = {0};
     SB_TRY(sb_alloc(n, sizeof *t.table, "checkpoint's tensors", &t.table));
     sb_status st =
@@ -235,6 +243,9 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
     sb_tensor last = divergence_tensor();
     uint64_t words = sb_comm_rank(m->comm) == 0 ? SB_DIVERGENCE_WORDS : 0;
     add(&t, &last, "", 0, words, course);
+    sb_tensor hash = frozen_tensor();
+    if (!m->o->adam.train_table)
+        add(&t, &hash, "", 0, sb_comm_rank(m->comm) == 0, &m->frozen);
     *out = t;
     return SB_OK;
 }
@@ -244,6 +255,7 @@ sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step,
 {
     tensors t = {0};
     uint64_t course[SB_DIVERGENCE_WORDS];
+    if (!m->o->adam.train_table) SB_TRY(sb_frozen_check(m->table, m->frozen));
     sb_divergence_pack(d, course);
     sb_status st = sb_agree(m->comm, describe(m, course, &t));
     sb_ckpt_meta meta = {.phase = "mlm",
@@ -324,7 +336,9 @@ static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
     SB_TRY(check_tensor(c, &wide));
     for (size_t i = 0; i < l->params; i++)
         SB_TRY(check_tensor(c, &l->param[i].tensor));
-    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2) + 1, SB_EINVAL,
+    size_t i, frozen = sb_ckpt_find(c, SB_FROZEN_NAME, &i) == SB_OK;
+    SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2) + 1 + frozen,
+               SB_EINVAL,
                "the checkpoint has more layers than the %u asked for",
                l->shape.layers);
     uint32_t heads;
@@ -383,6 +397,25 @@ static sb_status load_local(sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
     return get_moments(c, m, "adam.v/", o->v, k->v, k->bias_v);
 }
 
+/* The rows that were loaded are those the run began with, if it was frozen
+ * then; else it begins to be so now. Collective. */
+static sb_status load_frozen(sb_mlm *m, sb_ckpt *c)
+{
+    sb_tensor t = frozen_tensor();
+    size_t i;
+    m->frozen = sb_frozen_hash(m->table);
+    uint64_t was = m->frozen;
+    sb_status st = SB_OK;
+    if (sb_ckpt_find(c, t.name, &i) == SB_OK)
+        st = sb_ckpt_get(c, &t, 0, 1, &was);
+    SB_TRY(sb_agree(m->comm, st));
+    SB_REQUIRE(was == m->frozen, SB_EFORMAT,
+               "the frozen tensor '%s' of the checkpoint in '%s' is not the "
+               "one its run began with",
+               SB_TABLE_NAME, m->o->dir);
+    return SB_OK;
+}
+
 sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
                       sb_divergence *d_out, int *found_out)
 {
@@ -393,10 +426,11 @@ sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
     *step_out = 0;
     *d_out = (sb_divergence){0};
     if (!c) return SB_OK;
-    sb_status st = load_local(m, vocab, c, d_out);
+    sb_status st = sb_agree(m->comm, load_local(m, vocab, c, d_out));
+    if (st == SB_OK && !m->o->adam.train_table) st = load_frozen(m, c);
     if (st == SB_OK) *step_out = sb_ckpt_get_meta(c)->step;
     sb_ckpt_close(c);
-    return sb_agree(m->comm, st);
+    return st;
 }
 
 sb_status sb_mlm_load_weights(sb_comm *c, sb_ckpt *ckpt, const sb_layout *l,

@@ -15,13 +15,15 @@ SB_MUST_USE sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab,
                                   const uint64_t *counts);
 
 /* Checkpoint after `step` updates. Tensors: Hugging Face's names, the moments
- * as adam.m/<name>, adam.v/<name>, and mlm.divergence. Collective. */
+ * as adam.m/<name>, adam.v/<name>, mlm.divergence, and a frozen table's hash.
+ * SB_EBUG, and nothing is written, if a frozen table has changed. Collective. */
 SB_MUST_USE sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab,
                                   uint64_t step, const sb_divergence *d);
 
 /* Go on from the newest checkpoint in o->dir: *step_out updates are done, or
  * *found_out = 0 (and both are zero). SB_EINVAL: of another vocabulary or
- * shape. Collective. */
+ * shape. SB_EFORMAT: its frozen table is not the one that run began with.
+ * Collective. */
 SB_MUST_USE sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab,
                                   uint64_t *step_out, sb_divergence *d_out,
                                   int *found_out);
