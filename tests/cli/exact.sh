@@ -51,6 +51,12 @@ same np2threads
 train micro 1 --micro-batch 1
 same micro
 
+# A memory limit chooses the micro-batch, and says so.
+train limited 2 --memory-limit 5M --log info 2>"$tmp/limited.log"
+grep -q 'micro-batch of [1-9] sequences a rank' "$tmp/limited.log" ||
+    { cat "$tmp/limited.log"; fail "the memory limit changed nothing"; }
+same limited
+
 train resumed 3 --stop-at 7
 train resumed 1 --stop-at 12
 train resumed 4
@@ -60,6 +66,13 @@ same resumed
 train other 1 --seed 2
 what other >"$tmp/this"
 cmp -s "$tmp/expected" "$tmp/this" && fail "another seed gives the same hash"
+
+# MPI's own sums: other bits, the same training.
+train fast 3 --reduce fast
+paste <(grep -o '"loss":[^,]*' "$tmp/np1/mlm/metrics.jsonl") <(grep -o '"loss":[^,]*' "$tmp/fast/mlm/metrics.jsonl") |
+    tr -d '":a-z' | awk '{ d = ($1 - $2) / $1; if (d * d > 1e-8) bad++ } END { exit bad || NR != 20 }' ||
+    fail "--reduce fast is another training"
+echo "fast: losses within 1e-4"
 
 # Another weight gives another epoch, the same for any number of ranks.
 sed -i 's/"weight": 1,/"weight": 1.7,/' "$tmp/base/corpus/corpus.json"

@@ -110,6 +110,51 @@ static void both_directions_agree_with_the_reference(void **state)
         }
 }
 
+/* One pass does what three do, bit for bit: drop out, add, normalise. */
+static void the_fused_passes_are_the_plain_ones(void **state)
+{
+    (void)state;
+    static float sum[MAX_N * MAX_D], want[MAX_N * MAX_D], part[MAX_N * MAX_D];
+    static float branch[MAX_N * MAX_D], moments_of[2][MAX_N];
+    static float again[MAX_N * MAX_D], d[2][MAX_D];
+    static uint8_t keep[MAX_N * MAX_D];
+    eps = 1e-12f;
+    for (size_t k = 0; k < COUNT(widths); k++)
+        for (int drop = 0; drop < 2; drop++) {
+            N = MAX_N, D = widths[k];
+            fill_inputs(0);
+            for (size_t i = 0; i < N * D; i++) keep[i] = i % 3 != 0;
+            fill(part, N * D, 1.0f);
+            memcpy(sum, part, sizeof sum);
+            if (drop) sb_dropout(sum, keep, 1.25f, N * D);
+            sb_add(sum, x_room, N * D);
+            sb_layernorm_forward(want, moments_of[0], moments_of[1], sum,
+                                 g_room, b_room, eps, N, D);
+            sb_residual_norm_forward(y_room, mean_room, rstd_room, part, x_room,
+                                     drop ? keep : NULL, 1.25f, g_room, b_room,
+                                     eps, N, D);
+            check_bits("sum", part, sum, N * D);
+            check_bits("y", y_room, want, N * D);
+            check_bits("mean", mean_room, moments_of[0], N);
+            check_bits("rstd", rstd_room, moments_of[1], N);
+            sb_layernorm_again(again, part, g_room, b_room, mean_room,
+                               rstd_room, N, D);
+            check_bits("y again", again, want, N * D);
+
+            sb_layernorm_backward(want, d[0], d[1], dy_room, sum, g_room,
+                                  mean_room, rstd_room, N, D);
+            sb_residual_norm_backward(dx_room, drop ? branch : NULL, dg_room,
+                                      db_room, dy_room, part, g_room, mean_room,
+                                      rstd_room, keep, 1.25f, N, D);
+            check_bits("dx", dx_room, want, N * D);
+            check_bits("dg", dg_room, d[0], D);
+            check_bits("db", db_room, d[1], D);
+            if (!drop) continue;
+            sb_dropout(want, keep, 1.25f, N * D);
+            check_bits("branch", branch, want, N * D);
+        }
+}
+
 static double loss(const double *at)
 {
     const double *g = at + N * D, *b = g + D;
@@ -248,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_directions_agree_with_the_reference),
+        cmocka_unit_test(the_fused_passes_are_the_plain_ones),
         cmocka_unit_test(backward_agrees_with_central_differences),
         cmocka_unit_test(both_directions_work_in_place),
         cmocka_unit_test(a_constant_row_gives_the_bias),
