@@ -7,12 +7,15 @@
  * begins when the one before has arrived. */
 #include "comm/reduce.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/flight.h"
+#include "comm/internal.h"
 
 /* Elements of the own segment at a time: what arrives, one such piece of every
  * rank's every partial, is about this much in all. */
@@ -65,6 +68,11 @@ struct sb_reduction {
     partial *p;         /* [np] of all ranks, in leaf order */
     size_t np;
     float *recv, *scratch;
+    /* SB_REDUCE_FAST, with several ranks */
+    int fast;
+    float *whole; /* [size x most] the sum of the own partials */
+    int *counts;  /* [size] */
+    MPI_Request request;
     /* the sum under way */
     const sb_tree *t;
     size_t *cut; /* [size + 1] */
@@ -84,36 +92,55 @@ static size_t plan(const sb_comm *c, uint64_t leaves, size_t most,
     return width;
 }
 
-uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t most)
+uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t most,
+                            sb_reduce how)
 {
-    size_t recv, scratch;
+    size_t recv, scratch, size = (size_t)sb_comm_size(c);
+    if (how == SB_REDUCE_FAST && size > 1) return size * most * sizeof(float);
     plan(c, leaves, most, &recv, &scratch);
     return (recv + scratch) * sizeof(float);
 }
 
-sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t most, int tag,
+static sb_status open_fast(sb_reduction *x)
+{
+    size_t size = (size_t)sb_comm_size(x->c);
+    x->fast = 1;
+    SB_REQUIRE(x->most <= INT_MAX / size, SB_ELIMIT,
+               "MPI cannot add %zu floats of %zu ranks at once", x->most, size);
+    SB_TRY(sb_alloc(size, sizeof *x->counts, "partial sums", &x->counts));
+    return sb_alloc(size, x->most * sizeof(float), "partial sums", &x->whole);
+}
+
+static sb_status open_exact(sb_reduction *x)
+{
+    size_t recv, scratch;
+    x->width = plan(x->c, x->leaves, x->most, &recv, &scratch);
+    SB_TRY(sb_alloc(x->np, sizeof *x->p, "partial sums", &x->p));
+    SB_TRY(sb_alloc(recv, sizeof(float), "partial sums", &x->recv));
+    SB_TRY(sb_alloc(scratch, sizeof(float), "partial sums", &x->scratch));
+    all_partials(sb_comm_size(x->c), x->leaves, x->p);
+    return SB_OK;
+}
+
+sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t most,
+                            sb_reduce how, int tag,
                             sb_reduction **reduction_out)
 {
     int size = sb_comm_size(c);
     sb_reduction *x = NULL;
-    size_t recv, scratch;
     sb_status st = sb_alloc(1, sizeof *x, "partial sums", &x);
     if (st != SB_OK) return sb_agree(c, st);
     x->c = c;
     x->leaves = leaves;
     x->most = most;
     x->np = all_partials(size, leaves, NULL);
-    x->width = plan(c, leaves, most, &recv, &scratch);
-    SB_GOTO(st, sb_flight_open(c, tag, &x->flight), agree);
-    SB_GOTO(st, sb_alloc(x->np, sizeof *x->p, "partial sums", &x->p), agree);
-    SB_GOTO(st, sb_alloc(recv, sizeof(float), "partial sums", &x->recv), agree);
-    SB_GOTO(st, sb_alloc(scratch, sizeof(float), "partial sums", &x->scratch),
-            agree);
-    SB_GOTO(st,
-            sb_alloc((size_t)size + 1, sizeof *x->cut, "partial sums", &x->cut),
-            agree);
-    all_partials(size, leaves, x->p);
-agree:
+    x->request = MPI_REQUEST_NULL;
+    st = sb_flight_open(c, tag, &x->flight);
+    if (st == SB_OK)
+        st =
+            sb_alloc((size_t)size + 1, sizeof *x->cut, "partial sums", &x->cut);
+    if (st == SB_OK)
+        st = how == SB_REDUCE_FAST && size > 1 ? open_fast(x) : open_exact(x);
     st = sb_agree(c, st);
     if (st == SB_OK)
         *reduction_out = x;
@@ -129,6 +156,8 @@ void sb_reduction_close(sb_reduction *x)
     sb_free(x->p);
     sb_free(x->recv);
     sb_free(x->scratch);
+    sb_free(x->whole);
+    sb_free(x->counts);
     sb_free(x->cut);
     sb_free(x);
 }
@@ -183,6 +212,31 @@ static void next_bucket(sb_reduction *x)
         x->t = NULL;
 }
 
+/* Own partials in leaf order into x->whole, and MPI adds those of the ranks in
+ * an order of its own. */
+static void begin_fast(sb_reduction *x)
+{
+    int me = sb_comm_rank(x->c), size = sb_comm_size(x->c);
+    uint64_t first = sb_share(x->leaves, me, size),
+             last = sb_share(x->leaves, me + 1, size);
+    sb_node nodes[SB_TREE_PARTIALS_MAX];
+    size_t np = sb_tree_partials(x->leaves, first, last, nodes);
+    size_t n = x->cut[size] - x->cut[0];
+    if (np == 0) memset(x->whole, 0, n * sizeof *x->whole);
+    for (size_t k = 0; k < np; k++) {
+        const float *v = sb_tree_partial(x->t, k) + x->cut[0];
+        for (size_t i = 0; k && i < n; i++) x->whole[i] += v[i];
+        if (k == 0) memcpy(x->whole, v, n * sizeof *v);
+    }
+    for (int r = 0; r < size; r++)
+        x->counts[r] = (int)(x->cut[r + 1] - x->cut[r]);
+    x->c->sent += (n - (size_t)x->counts[me]) * sizeof(float);
+    sb_mpi_check(x->c,
+                 MPI_Ireduce_scatter(x->whole, x->out, x->counts, MPI_FLOAT,
+                                     MPI_SUM, x->c->all, &x->request),
+                 "MPI_Ireduce_scatter");
+}
+
 void sb_reduction_begin(sb_reduction *x, const sb_tree *t, const size_t *cut,
                         float *out)
 {
@@ -195,17 +249,37 @@ void sb_reduction_begin(sb_reduction *x, const sb_tree *t, const size_t *cut,
         if (cut[r + 1] - cut[r] > x->longest) x->longest = cut[r + 1] - cut[r];
     if (!x->longest) return;
     x->t = t;
-    begin_bucket(x);
+    if (x->fast)
+        begin_fast(x);
+    else
+        begin_bucket(x);
+}
+
+static int poll_fast(sb_reduction *x)
+{
+    int done = 0;
+    sb_mpi_check(x->c, MPI_Test(&x->request, &done, MPI_STATUS_IGNORE),
+                 "MPI_Test");
+    if (done) x->t = NULL;
+    return !done;
 }
 
 int sb_reduction_poll(sb_reduction *x)
 {
-    if (x->t && sb_flight_done(x->flight)) next_bucket(x);
+    if (!x->t) return 0;
+    if (x->fast) return poll_fast(x);
+    if (sb_flight_done(x->flight)) next_bucket(x);
     return x->t != NULL;
 }
 
 void sb_reduction_end(sb_reduction *x)
 {
+    if (x->t && x->fast) {
+        double since = sb_now();
+        sb_mpi_wait(x->c, &x->request, 1);
+        sb_mpi_waited(x->c, since);
+        x->t = NULL;
+    }
     while (x->t) {
         sb_flight_wait(x->flight);
         next_bucket(x);

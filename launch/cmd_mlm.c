@@ -62,6 +62,9 @@ static sb_mlm_options options(const sb_app *a)
         .checkpoint_every = U64("checkpoint-every"),
         .keep = (unsigned)sb_config_int(c, "keep"),
         .head_group = U32("head-group"),
+        .reduce = strcmp(sb_config_text(c, "reduce"), "fast") == 0
+                      ? SB_REDUCE_FAST
+                      : SB_REDUCE_EXACT,
         .memory_limit = U64("memory-limit"),
         .seed = U64("seed"),
         .threads = (int)sb_config_int(c, "threads")};

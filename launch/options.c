@@ -135,6 +135,8 @@ const sb_option sb_options[] = {
     SIZE("memory-limit", MLM, "0", 0,
          "memory a rank may take, 0: its part of what the host has free"),
     INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
+    CHOICE("reduce", MLM, "exact", "exact|fast",
+           "sums across ranks: the same bits for any number of them, or MPI's"),
     INT("head-group", MLM, "512", 1, 1e6, "masked positions scored at once"),
     INT("steps", BATCH, "250000", 1, BIG, "updates in all"),
     REAL("lr", MLM, "5e-5", 0, 10, "largest learning rate"),

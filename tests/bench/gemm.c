@@ -59,7 +59,7 @@ static void call(const worker *k)
 {
     const shape *s = k->s;
     if (s->backward)
-        sb_linear_backward(k->dx, k->dw, NULL, k->y, k->x, k->w, s->n, s->in,
+        sb_linear_backward(k->dx, k->dw, NULL, 0, k->y, k->x, k->w, s->n, s->in,
                            s->out);
     else
         sb_linear_forward(k->y, k->x, k->w, NULL, s->n, s->in, s->out);

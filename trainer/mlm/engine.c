@@ -109,10 +109,11 @@ static sb_status open_shared(sb_mlm *m)
     const sb_mlm_options *o = m->o;
     const sb_head_options head = {.group = o->head_group,
                                   .tag = TAG_HEAD,
+                                  .reduce = o->reduce,
                                   .train_table = o->adam.train_table,
                                   .gradient = 1};
     SB_TRY(sb_reduction_open(m->comm, o->slots, m->plan.longest_share,
-                             TAG_GRADIENTS, &m->sum));
+                             o->reduce, TAG_GRADIENTS, &m->sum));
     SB_TRY(sb_table_open(m->comm, o->shape.vocab, o->vocab_block, o->shape.dim,
                          1, &m->table));
     SB_TRY(sb_head_open(m->table, m->pool, &head, &m->head));

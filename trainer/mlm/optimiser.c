@@ -131,13 +131,13 @@ size_t sb_optimiser_groups(const sb_layout *l)
     return l->stages + 2;
 }
 
-void sb_optimiser_group_name(const sb_layout *l, size_t group, char name[32])
+void sb_optimiser_group_name(const sb_layout *l, size_t group, char name[24])
 {
     if (group > 0 && group < l->stages - 1) {
-        snprintf(name, 32, "layer.%zu", group - 1);
+        snprintf(name, 24, "layer.%u", (unsigned)(group - 1));
         return;
     }
-    snprintf(name, 32, "%s",
+    snprintf(name, 24, "%s",
              group == 0           ? "embeddings"
              : group < l->stages  ? "transform"
              : group == l->stages ? "table"

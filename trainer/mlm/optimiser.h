@@ -51,7 +51,7 @@ void sb_optimiser_close(sb_optimiser *o);
 
 size_t sb_optimiser_groups(const sb_layout *l);
 /* "embeddings", "layer.0", ..., "transform", "table", "output_bias". */
-void sb_optimiser_group_name(const sb_layout *l, size_t group, char name[32]);
+void sb_optimiser_group_name(const sb_layout *l, size_t group, char name[24]);
 
 /* One update from o->grad and the table's gradient: take the norm, clip, update
  * w (gathered on return: equal on all ranks) and the table. `lr` and `step`

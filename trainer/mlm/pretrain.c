@@ -12,6 +12,7 @@
 #include "trainer/metrics.h"
 #include "trainer/mlm/engine.h"
 #include "trainer/mlm/evaluate.h"
+#include "trainer/mlm/report.h"
 #include "trainer/mlm/state_mlm.h"
 
 typedef struct run {
@@ -21,13 +22,11 @@ typedef struct run {
     const sb_vocab *vocab;
     const sb_mlm_options *o;
     sb_metrics *metrics;
-    sb_progress progress;
+    sb_mlm_report report;
     sb_divergence divergence;
     uint64_t step, saved; /* updates done; the newest checkpoint's */
     int stop;             /* asked to, by all ranks' agreement     */
-    /* of this call: steps, their tokens, seconds, and seconds of waiting */
-    uint64_t steps, tokens;
-    double seconds, waited, loss;
+    double loss;
 } run;
 
 static sb_status save(run *r)
@@ -67,25 +66,6 @@ static sb_status evaluate(run *r)
 }
 
 /* ---- steps --------------------------------------------------------------- */
-
-/* What one step says: to metrics.jsonl, and now and then to the terminal. */
-static void record(run *r, const sb_wave *w, double norm, double lr, double s,
-                   double wait, uint64_t sent)
-{
-    static const char *const name[] = {"loss",         "lr",     "grad_norm",
-                                       "tokens_per_s", "masked", "waiting",
-                                       "bytes_sent",   "skipped"};
-    double rate = (double)w->tokens / s, share = wait / s;
-    double value[] = {
-        r->loss,           lr,    norm,         rate,
-        (double)w->masked, share, (double)sent, (double)r->divergence.skips};
-    sb_metrics_line(r->metrics, r->step, name, value, 8);
-    sb_progress_show(
-        &r->progress, (double)r->step / (double)r->o->schedule.steps,
-        "step %" PRIu64 "/%" PRIu64
-        "  loss %.3f  lr %.2e  %.0f tokens/s  waiting %.0f %%",
-        r->step, r->o->schedule.steps, r->loss, lr, rate, 100 * share);
-}
 
 /* Rank 0's mean loss on all ranks, so that ranks on unlike processors, which
  * may differ in the last bit, decide alike what it means. */
@@ -135,10 +115,10 @@ static sb_status diverged(run *r, uint64_t batch)
 static sb_status step(run *r)
 {
     const sb_mlm_options *o = r->o;
-    const sb_comm *c = r->m->comm;
-    double start = sb_now(), waited = sb_comm_seconds(c), norm = 0;
-    uint64_t sent = sb_comm_sent(c), batch = r->step + r->divergence.skips;
+    uint64_t batch = r->step + r->divergence.skips;
+    double norm = 0;
     sb_wave w;
+    sb_mlm_report_begin(&r->report);
     SB_TRY(
         sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, batch * o->batch, 0, &w));
     r->stop = w.stop;
@@ -152,13 +132,15 @@ static sb_status step(run *r)
     SB_TRY(st);
     if (w.masked) sb_divergence_observe(&r->divergence, loss);
     r->loss = loss;
-    double s = sb_now() - start, wait = sb_comm_seconds(c) - waited;
     r->step++;
-    r->steps++;
-    r->tokens += w.tokens;
-    r->seconds += s;
-    r->waited += wait;
-    record(r, &w, norm, lr, s, wait, sb_comm_sent(c) - sent);
+    const sb_mlm_step taken = {.step = r->step,
+                               .skipped = r->divergence.skips,
+                               .loss = loss,
+                               .lr = lr,
+                               .norm = norm,
+                               .masked = w.masked,
+                               .tokens = w.tokens};
+    sb_mlm_report_step(&r->report, &taken);
     return SB_OK;
 }
 
@@ -169,8 +151,6 @@ static sb_status loop(run *r)
     const sb_mlm_options *o = r->o;
     uint64_t end = o->schedule.steps;
     if (o->stop_at && o->stop_at < end) end = o->stop_at;
-    sb_progress_begin(&r->progress, "mlm",
-                      (double)r->step / (double)o->schedule.steps);
     while (!r->stop && r->step < end) {
         uint64_t before = r->step;
         SB_TRY(step(r));
@@ -185,12 +165,7 @@ static sb_status loop(run *r)
     if (r->stop)
         SB_FAIL(SB_ESTOP, "asked to stop: step %" PRIu64 " is saved in %s",
                 r->step, o->dir);
-    if (r->steps)
-        sb_progress_end(&r->progress,
-                        "%" PRIu64
-                        " steps, loss %.4f, %.0f tokens/s, waiting %.0f %%",
-                        r->steps, r->loss, (double)r->tokens / r->seconds,
-                        100 * r->waited / r->seconds);
+    sb_mlm_report_end(&r->report, r->loss);
     return SB_OK;
 }
 
@@ -207,8 +182,10 @@ static sb_status train(run *r)
         SB_TRY(sb_mlm_init(r->m, r->vocab, sb_corpus_counts(r->train)));
     int told = found && is_told(r);
     if (told && r->step >= o->schedule.steps) return SB_OK;
-    SB_TRY(sb_agree(r->m->comm,
-                    sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics)));
+    sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics);
+    if (st == SB_OK)
+        st = sb_mlm_report_open(r->m, r->metrics, r->step, &r->report);
+    SB_TRY(sb_agree(r->m->comm, st));
     if (is_due(r) && !told) SB_TRY(evaluate(r));
     return loop(r);
 }
@@ -253,6 +230,7 @@ sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
     sb_error why = *sb_error_last();
     sb_status closed = sb_metrics_close(r.metrics);
     st = st == SB_OK ? sb_agree(c, closed) : sb_error_set(&why);
+    sb_mlm_report_close(&r.report);
     sb_heldout_close(&r.heldout);
     sb_mlm_close(r.m);
     return st;

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "comm/comm.h"
+#include "comm/reduce.h"
 #include "dataset/corpus.h"
 #include "dataset/sampling.h"
 #include "dataset/vocab.h"
@@ -43,6 +43,7 @@ typedef struct sb_mlm_options {
     uint64_t eval_every, eval_samples, checkpoint_every;
     unsigned keep;
     uint32_t head_group;   /* masked positions scored at once             */
+    sb_reduce reduce;      /* exact, or fast: other bits for other ranks */
     uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */
     uint64_t seed;
     int threads;

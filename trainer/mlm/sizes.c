@@ -54,7 +54,7 @@ static sb_status measure(const sb_comm *c, const sb_layout *l,
             sb_table_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1),
         .encoder = (l->total + 3 * own) * sizeof(float),
         .sums = summed * vectors * sizeof(float) +
-                sb_reduction_bytes(c, o->slots, p->longest_share),
+                sb_reduction_bytes(c, o->slots, p->longest_share, o->reduce),
         .activations =
             (uint64_t)acts * p->micro + work * threads + rows * sizeof(float),
         .logits = sb_head_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim,

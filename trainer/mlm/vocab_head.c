@@ -7,7 +7,6 @@
 
 #include "comm/agree.h"
 #include "comm/base/mem.h"
-#include "comm/reduce.h"
 #include "trainer/kernels/kernels.h"
 
 struct sb_head {
@@ -44,7 +43,7 @@ uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
     uint64_t floats =
         own * block + 2 * blocks + 2 + (uint64_t)threads + trees * dim;
     return group * floats * sizeof(float) +
-           sb_reduction_bytes(c, blocks, group * dim);
+           sb_reduction_bytes(c, blocks, group * dim, SB_REDUCE_EXACT);
 }
 
 static sb_status open_local(sb_head *h)
@@ -81,8 +80,9 @@ sb_status sb_head_open(sb_table *table, sb_pool *pool, const sb_head_options *o,
     }
     st = sb_agree(table->comm, st);
     if (st == SB_OK && o->gradient)
-        st = sb_reduction_open(table->comm, table->blocks,
-                               o->group * table->dim, o->tag, &h->sum);
+        st =
+            sb_reduction_open(table->comm, table->blocks, o->group * table->dim,
+                              o->reduce, o->tag, &h->sum);
     if (st == SB_OK)
         *head_out = h;
     else

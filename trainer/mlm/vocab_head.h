@@ -18,17 +18,18 @@
 #define SB_MLM_VOCAB_HEAD_H
 
 #include "comm/base/pool.h"
-#include "comm/tree.h"
+#include "comm/reduce.h"
 #include "trainer/mlm/shard_table.h"
 
 typedef struct sb_head sb_head;
 
 typedef struct sb_head_options {
-    size_t group;    /* positions scored at once */
-    int tag;         /* of its messages: comm/flight.h */
-    int train_table; /* 0: the rows are frozen, no gradient is formed for them;
+    size_t group;     /* positions scored at once */
+    int tag;          /* of its messages: comm/flight.h */
+    int train_table;  /* 0: the rows are frozen, no gradient is formed for them;
                         the bias still learns */
-    int gradient;    /* 0: losses only */
+    int gradient;     /* 0: losses only */
+    sb_reduce reduce; /* how dz is summed */
 } sb_head_options;
 
 /* `table` and `pool` are borrowed. Collective. */
