@@ -6,7 +6,7 @@
 #            [--vocab-size 256000] [--corpus DIR --vocab FILE] [--head-all] [--bf16] [--ranks N] [--ours "--OPTION VALUE ..."]
 # Cases: full64 and full8 are 64 and 8 sequences of 128 tokens of a made text with Zipf's frequencies; lines64 is 64
 # documents of --corpus cut at 1000 characters, padded to the longest for PyTorch; needs --corpus and its --vocab.
-# --head-all: PyTorch also with logits at all positions, as the common script computes them. --bf16: also in autocast.
+# --head-all: PyTorch also with logits at all positions, as the common script computes them. --bf16: also in autocast, where the processor has bf16.
 # --ranks N: instead of PyTorch, N ranks with one thread each beside one rank with N threads.
 # --ours: more options of `shardbert mlm`. The program is $SB_BUILD/shardbert (build-ci).
 #
@@ -23,7 +23,9 @@ programs="ours masked"
 while [ $# -gt 0 ]; do
     case $1 in
     --head-all) programs+=" all"; shift; continue ;;
-    --bf16) programs+=" bf16"; shift; continue ;;
+    --bf16)
+        grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo && programs+=" bf16" || echo "bf16: skipped, not in this processor" >&2
+        shift; continue ;;
     --cases | --steps | --repeats | --threads | --corpus | --vocab) declare "${1#--}=$2" ;;
     --vocab-size) vocab_size=$2 ;;
     --ranks) ranks=$2 threads=$2 programs="ours ranks" ;;

@@ -126,9 +126,11 @@ static void say(sb_comm *c, const sb_mlm_options *o, const sb_mlm_plan *p)
     const sb_mlm_sizes *s = &p->sizes;
     uint64_t most[] = {s->table,       s->encoder, s->sums,
                        s->activations, s->logits,  total(s)};
-    uint64_t fewest = UINT64_MAX - p->micro;
+    /* of the rank that has the fewest, unless no rank lacks any */
+    uint64_t lacks = p->slots - p->micro, fewest = UINT64_MAX - p->micro;
     sb_comm_max_u64(c, most, 6);
     sb_comm_max_u64(c, &fewest, 1);
+    sb_comm_max_u64(c, &lacks, 1);
     sb_log(SB_LOG_INFO,
            "memory per rank, at most %s: token table with gradient and moments "
            "%s, encoder with moments %s, its gradients' sums %s, activations "
@@ -137,7 +139,7 @@ static void say(sb_comm *c, const sb_mlm_options *o, const sb_mlm_plan *p)
            sb_bytes_text(most[1]), sb_bytes_text(most[2]),
            sb_bytes_text(most[3]), sb_bytes_text(most[4]));
     uint64_t micro = UINT64_MAX - fewest;
-    if (!o->micro_batch && micro * (uint64_t)sb_comm_size(c) < o->slots)
+    if (!o->micro_batch && lacks)
         sb_log(SB_LOG_INFO,
                "micro-batch of %" PRIu64 " sequences a rank, to fit: forward "
                "runs twice for the others; the bits are the same",
