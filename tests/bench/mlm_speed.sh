@@ -12,7 +12,8 @@
 #
 # Model FLOP of a step with N tokens, M of them masked, in sequences of t tokens: 6 N L (4 D^2 + 2 D F) for the
 # encoder's matrices, 12 L D sum of t^2 for attention, 6 M (D^2 + V D) for the head. Nothing computed twice counts.
-# "of GEMM": their rate over the best rate of bench_gemm in the same turn, single-threaded calls on as many threads.
+# "of GEMM": their rate over bench_gemm's of a step's own products, back to back, single-threaded calls on as many
+# threads; measured before and after every run of a turn, medians.
 # Memory: the largest resident size, summed over ranks. Ours writes a checkpoint behind its steps: 12 bytes a
 # parameter in $TMPDIR. PyTorch takes 14 GB at full64.
 set -euo pipefail
@@ -117,8 +118,9 @@ median() {
     awk -v p="$1" -v c="$2" '$1 == p { print $c }' "$3" | sort -n |
         awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[int(NR / 2) + 1]) / 2 }'
 }
-best_gemm() { # THREADS
-    sed -n "s/.*: $1 threads \(.*\) GFLOP.*/\1/p" "$tmp/gemm" | sort -n | tail -1
+gemm() { # THREADS
+    sed -n "s/^step: $1 threads \(.*\) GFLOP.*/\1/p" "$tmp/gemm" | sort -n |
+        awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[int(NR / 2) + 1]) / 2 }'
 }
 
 report() { # CASE
@@ -127,13 +129,13 @@ report() { # CASE
         seconds=$(median "$program" 2 "$tmp/steps") rate=$(median "$program" 3 "$tmp/steps")
         speed=$(median "$program" 4 "$tmp/steps") memory=$(median "$program" 2 "$tmp/memory")
         [ "$program" != ours ] || { ours_rate=$rate ours_memory=$memory; }
-        awk -v what="$1 $program" -v s="$seconds" -v r="$rate" -v f="$speed" -v m="$memory" -v gemm="$(best_gemm "$threads")" \
+        awk -v what="$1 $program" -v s="$seconds" -v r="$rate" -v f="$speed" -v m="$memory" -v gemm="$(gemm "$threads")" \
             -v r1="$ours_rate" -v m1="$ours_memory" 'BEGIN {
             printf "%-15s %8.3f s %8.1f tokens/s %7.1f GFLOP/s %5.2f of GEMM %7.0f MiB", what, s, r, f, f / gemm, m
             if (what !~ / ours$/) printf "   ours: %.2f times the rate, %.2f of the memory", r1 / r, m1 / m
             print "" }'
     done
-    echo "$1 GEMM: $(best_gemm 1) GFLOP/s on one thread, $(best_gemm "$threads") on $threads"
+    echo "$1 GEMM: $(gemm 1) GFLOP/s on one thread, $(gemm "$threads") on $threads"
 }
 
 for case in $cases; do
@@ -146,6 +148,7 @@ for case in $cases; do
         for program in $programs; do
             echo "$case, turn $round of $repeats: $program" >&2
             run_program "$program"
+            cores "$build/tests/bench_gemm" "$threads" >>"$tmp/gemm"
         done
     done
     report "$case"

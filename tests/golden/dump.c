@@ -16,6 +16,7 @@
 #include "dataset/corpus.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/mlm/engine.h"
+#include "trainer/mlm/first_weights.h"
 #include "trainer/mlm/state_mlm.h"
 
 static const char *out;

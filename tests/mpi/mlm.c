@@ -10,6 +10,7 @@
 #include "tests/mpi/check.h"
 #include "tests/unit/made_corpus.h"
 #include "trainer/kernels/kernels.h"
+#include "trainer/mlm/first_weights.h"
 #include "trainer/mlm/state_mlm.h"
 
 enum { D = 64, V = MADE_VOCAB, LETTERS = 20 };

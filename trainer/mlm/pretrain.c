@@ -13,6 +13,7 @@
 #include "trainer/mlm/engine.h"
 #include "trainer/mlm/evaluate.h"
 #include "trainer/mlm/report.h"
+#include "trainer/mlm/first_weights.h"
 #include "trainer/mlm/state_mlm.h"
 
 typedef struct run {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * state_mlm.c - initial weights, save, load. */
+ * state_mlm.c - save, load. */
 #include "trainer/mlm/state_mlm.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,165 +10,9 @@
 #include "comm/agree.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
-#include "comm/base/rng.h"
-#include "trainer/kernels/kernels.h"
 #include "trainer/mlm/frozen.h"
+#include "trainer/mlm/tensors.h"
 #include "trainer/state.h"
-
-/* Rows of the token table are named behind the flat vector's parameters. */
-enum { INIT_TABLE = 1 << 20 };
-
-/* ---- initial weights ----------------------------------------------------- */
-
-static sb_tensor table_tensor(const sb_mlm_shape *s, const char *name)
-{
-    sb_tensor t = {.dtype = SB_F32, .ndim = 2, .dim = {s->vocab, s->dim}};
-    snprintf(t.name, sizeof t.name, "%s", name);
-    return t;
-}
-
-static sb_tensor bias_tensor(const sb_mlm_shape *s, const char *name)
-{
-    sb_tensor t = {.dtype = SB_F32, .ndim = 1, .dim = {s->vocab}};
-    snprintf(t.name, sizeof t.name, "%s", name);
-    return t;
-}
-
-static sb_tensor divergence_tensor(void)
-{
-    return (sb_tensor){.name = "mlm.divergence",
-                       .dtype = SB_U64,
-                       .ndim = 1,
-                       .dim = {SB_DIVERGENCE_WORDS}};
-}
-
-static int from_word2vec(const sb_mlm *m, const sb_vocab *vocab,
-                         const uint64_t *counts, uint64_t row)
-{
-    return m->o->init_dir && counts[row] > 0 &&
-           !sb_vocab_is_special(vocab, (uint32_t)row);
-}
-
-/* Squares of the word2vec rows of every block, then their mean over all
- * ranks in block order: the deviation to divide by. */
-static sb_status word2vec_deviation(sb_mlm *m, const sb_vocab *vocab,
-                                    const uint64_t *counts, double *out)
-{
-    const sb_table *t = m->table;
-    double *square = NULL;
-    uint64_t n = 0;
-    sb_status st = sb_alloc(t->blocks, sizeof *square, "row norms", &square);
-    SB_GOTO(st, sb_agree(m->comm, st), out);
-    for (uint64_t row = 0; row < t->vocab; row++)
-        n += (uint64_t)from_word2vec(m, vocab, counts, row);
-    for (uint64_t row = t->first; row < t->last; row++)
-        if (from_word2vec(m, vocab, counts, row))
-            square[row / t->block] +=
-                sb_sum_squares(t->rows + (row - t->first) * t->dim, t->dim);
-    sb_table_gather_blocks(m->table, square, sizeof *square);
-    double sum = 0;
-    for (uint64_t b = 0; b < t->blocks; b++) sum += square[b];
-    *out = n ? sqrt(sum / ((double)n * (double)t->dim)) : 0;
-out:
-    sb_free(square);
-    return st;
-}
-
-/* The checkpoint has this tensor, of this shape: else the options do not fit
- * it. */
-static sb_status check_tensor(const sb_ckpt *c, const sb_tensor *want)
-{
-    size_t i;
-    if (sb_ckpt_find(c, want->name, &i) != SB_OK)
-        SB_FAIL(SB_EINVAL, "the checkpoint holds no '%s'", want->name);
-    const sb_tensor *t = sb_ckpt_tensor(c, i);
-    for (uint32_t d = 0; d < want->ndim; d++)
-        SB_REQUIRE(
-            t->ndim == want->ndim && t->dim[d] == want->dim[d], SB_EINVAL,
-            "the checkpoint's '%s' is %" PRIu64 " wide where %" PRIu64
-            " is asked for",
-            t->name, t->dim[t->ndim == want->ndim ? d : 0], want->dim[d]);
-    return SB_OK;
-}
-
-static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
-{
-    sb_ckpt *ckpt = NULL;
-    SB_TRY(sb_state_latest(m->comm, m->o->init_dir, &ckpt));
-    sb_status st;
-    if (!ckpt) {
-        sb_fail(SB_ENOENT, __FILE__, __LINE__, "no word2vec checkpoint in '%s'",
-                m->o->init_dir);
-        return sb_hint("run `shardbert word2vec` first, or start from random "
-                       "rows with --init none");
-    }
-    const sb_ckpt_meta *meta = sb_ckpt_get_meta(ckpt);
-    sb_tensor t = table_tensor(&m->o->shape, SB_W2V_INPUT);
-    uint64_t D = m->o->shape.dim;
-    if (meta->vocab_hash != sb_vocab_hash(vocab))
-        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                     "the word2vec checkpoint in '%s' was trained with another "
-                     "vocabulary",
-                     m->o->init_dir);
-    else if ((st = check_tensor(ckpt, &t)) == SB_OK)
-        st =
-            sb_ckpt_get(ckpt, &t, m->table->first * D,
-                        (m->table->last - m->table->first) * D, m->table->rows);
-    sb_ckpt_close(ckpt);
-    st = sb_agree(m->comm, st);
-    if (st != SB_EINVAL) return st;
-    return sb_hint("--init names a word2vec folder of the same vocabulary and "
-                   "--dim");
-}
-
-static void init_rows(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts,
-                      double deviation)
-{
-    sb_table *t = m->table;
-    sb_rng_key key = sb_rng_key_make(m->o->seed, SB_RNG_INIT);
-    uint32_t pad = sb_vocab_special(vocab).pad;
-    float scale = m->o->init_scale > 0 && deviation > 0
-                      ? (float)(m->o->init_scale / deviation)
-                      : 1;
-    for (uint64_t row = t->first; row < t->last; row++) {
-        float *x = t->rows + (row - t->first) * t->dim;
-        if (row == pad)
-            memset(x, 0, t->dim * sizeof *x);
-        else if (!from_word2vec(m, vocab, counts, row))
-            sb_rng_normal(key, INIT_TABLE, row * t->dim, x, t->dim,
-                          m->o->init_range);
-        else
-            for (size_t i = 0; i < t->dim; i++) x[i] *= scale;
-    }
-}
-
-/* log((count + 1) / (total + V)): add-one, so that no piece is impossible. */
-static void init_bias(sb_mlm *m, const uint64_t *counts)
-{
-    sb_table *t = m->table;
-    double total = (double)t->vocab;
-    for (uint64_t row = 0; row < t->vocab; row++) total += (double)counts[row];
-    for (uint64_t row = t->first; row < t->last; row++)
-        t->bias[row - t->first] = (float)log(((double)counts[row] + 1) / total);
-}
-
-sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab, const uint64_t *counts)
-{
-    double deviation = 0;
-    sb_layout_init(&m->layout, m->w, m->o->seed, m->o->init_range);
-    if (m->o->init_dir) {
-        SB_TRY(read_word2vec(m, vocab));
-        SB_TRY(word2vec_deviation(m, vocab, counts, &deviation));
-        sb_log(SB_LOG_INFO,
-               "token rows from word2vec in %s: deviation %.4f, scaled to %.4f",
-               m->o->init_dir, deviation,
-               m->o->init_scale > 0 ? m->o->init_scale : deviation);
-    }
-    init_rows(m, vocab, counts, deviation);
-    if (m->o->unigram_bias) init_bias(m, counts);
-    if (!m->o->adam.train_table) m->frozen = sb_frozen_hash(m->table);
-    return SB_OK;
-}
 
 /* ---- the table of tensors ------------------------------------------------ */
 
@@ -178,6 +21,14 @@ typedef struct tensors {
     sb_piece *piece;
     size_t n, pieces;
 } tensors;
+
+static sb_tensor divergence_tensor(void)
+{
+    return (sb_tensor){.name = "mlm.divergence",
+                       .dtype = SB_U64,
+                       .ndim = 1,
+                       .dim = {SB_DIVERGENCE_WORDS}};
+}
 
 static sb_tensor frozen_tensor(void)
 {
@@ -228,8 +79,8 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
     const float *moments[] = {NULL, o->m, o->v};
     const float *rows[] = {k->rows, k->m, k->v};
     const float *bias[] = {k->bias, k->bias_m, k->bias_v};
-    sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
-    sb_tensor thin = bias_tensor(&l->shape, SB_BIAS_NAME);
+    sb_tensor wide = sb_mlm_table_tensor(&l->shape, SB_TABLE_NAME);
+    sb_tensor thin = sb_mlm_bias_tensor(&l->shape, SB_BIAS_NAME);
     for (int kind = 0; kind < 3; kind++) {
         add(&t, &wide, prefix[kind], k->first * k->dim,
             (k->last - k->first) * k->dim, rows[kind]);
@@ -288,8 +139,8 @@ static sb_status get(sb_ckpt *c, const sb_tensor *base, const char *prefix,
 static sb_status get_rows(sb_ckpt *c, const sb_layout *l, const sb_table *k,
                           const char *prefix, float *rows, float *bias)
 {
-    sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
-    sb_tensor thin = bias_tensor(&l->shape, SB_BIAS_NAME);
+    sb_tensor wide = sb_mlm_table_tensor(&l->shape, SB_TABLE_NAME);
+    sb_tensor thin = sb_mlm_bias_tensor(&l->shape, SB_BIAS_NAME);
     SB_TRY(get(c, &wide, prefix, k->first * k->dim,
                (k->last - k->first) * k->dim, rows));
     return get(c, &thin, prefix, k->first, k->last - k->first, bias);
@@ -332,10 +183,10 @@ sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out)
 static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
 {
     const sb_layout *l = &m->layout;
-    sb_tensor wide = table_tensor(&l->shape, SB_TABLE_NAME);
-    SB_TRY(check_tensor(c, &wide));
+    sb_tensor wide = sb_mlm_table_tensor(&l->shape, SB_TABLE_NAME);
+    SB_TRY(sb_mlm_check_tensor(c, &wide));
     for (size_t i = 0; i < l->params; i++)
-        SB_TRY(check_tensor(c, &l->param[i].tensor));
+        SB_TRY(sb_mlm_check_tensor(c, &l->param[i].tensor));
     size_t i, frozen = sb_ckpt_find(c, SB_FROZEN_NAME, &i) == SB_OK;
     SB_REQUIRE(sb_ckpt_tensors(c) == 3 * (l->params + 2) + 1 + frozen,
                SB_EINVAL,
@@ -353,7 +204,7 @@ static sb_status get_divergence(sb_ckpt *c, sb_divergence *d_out)
 {
     uint64_t word[SB_DIVERGENCE_WORDS];
     sb_tensor t = divergence_tensor();
-    SB_TRY(check_tensor(c, &t));
+    SB_TRY(sb_mlm_check_tensor(c, &t));
     SB_TRY(sb_ckpt_get(c, &t, 0, SB_DIVERGENCE_WORDS, word));
     return sb_divergence_unpack(word, d_out);
 }

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * state_mlm.h - the model's beginning, and its checkpoints. */
+ * state_mlm.h - the model's checkpoints. */
 #ifndef SB_MLM_STATE_MLM_H
 #define SB_MLM_STATE_MLM_H
 
 #include "trainer/mlm/engine.h"
-
-/* Initial weights: the encoder normal(0, init_range); token rows from
- * word2vec's checkpoint in o->init_dir where it trained them (scaled to
- * deviation init_scale), else normal(0, init_range), [PAD] zero; output bias
- * zero or log unigram. `counts`: [V] of the training split. Collective; the
- * same bits for any number of ranks. SB_EINVAL: word2vec of another
- * vocabulary or width. */
-SB_MUST_USE sb_status sb_mlm_init(sb_mlm *m, const sb_vocab *vocab,
-                                  const uint64_t *counts);
 
 /* Checkpoint after `step` updates. Tensors: Hugging Face's names, the moments
  * as adam.m/<name>, adam.v/<name>, mlm.divergence, and a frozen table's hash.
