@@ -147,14 +147,13 @@ static void do_norm_back(void)
 static void do_attention(void)
 {
     for (size_t b = 0; b < N / T; b++)
-        sb_attention_forward(y, z, x + b * T * 3 * D, keep, 1.0f, u, T, H,
-                             D / H);
+        sb_attention_forward(y, x + b * T * 3 * D, keep, 1.0f, u, T, H, D / H);
 }
 
 static void do_attention_back(void)
 {
     for (size_t b = 0; b < N / T; b++)
-        sb_attention_backward(v, y, z, x + b * T * 3 * D, keep, 1.0f, u, T, H,
+        sb_attention_backward(v, y, x + b * T * 3 * D, keep, 1.0f, u, T, H,
                               D / H);
 }
 

@@ -15,11 +15,10 @@ static size_t T, H, K;
 static const uint8_t *mask; /* what the reference takes */
 static const float keep_scale = 1.25f;
 ROOM(qkv_room, MAX_T * 3 * MAX_D);
-ROOM(prob_room, MAX_H *MAX_T *MAX_T);
 ROOM(y_room, MAX_T *MAX_D);
 ROOM(dy_room, MAX_T *MAX_D);
 ROOM(dqkv_room, MAX_T * 3 * MAX_D);
-ROOM(scratch_room, 2 * MAX_T * MAX_T);
+ROOM(scratch_room, 3 * MAX_T * MAX_T);
 static uint8_t keep[MAX_H * MAX_T * MAX_T + SHIFTS];
 static double ref_prob[MAX_H * MAX_T * MAX_T], ref_y[MAX_T * MAX_D];
 static double at[MAX_T * 3 * MAX_D];
@@ -43,7 +42,7 @@ static void fill_inputs(size_t s, float size)
     fill_mask(keep + s, H * T * T);
 }
 
-/* y and prob from qkv, in double; the formula, and nothing else. */
+/* y from qkv, in double; the formula, and nothing else. */
 static void reference(const double *qkv)
 {
     const size_t D = H * K;
@@ -77,15 +76,14 @@ static void reference(const double *qkv)
 
 static void forward(size_t s)
 {
-    sb_attention_forward(y_room + s, prob_room + s, qkv_room + s, mask,
-                         keep_scale, scratch_room + s, T, H, K);
+    sb_attention_forward(y_room + s, qkv_room + s, mask, keep_scale,
+                         scratch_room + s, T, H, K);
 }
 
 static void backward(size_t s)
 {
-    sb_attention_backward(dqkv_room + s, dy_room + s, prob_room + s,
-                          qkv_room + s, mask, keep_scale, scratch_room + s, T,
-                          H, K);
+    sb_attention_backward(dqkv_room + s, dy_room + s, qkv_room + s, mask,
+                          keep_scale, scratch_room + s, T, H, K);
 }
 
 static double loss(const double *qkv)
@@ -105,11 +103,9 @@ static void forward_agrees_with_the_reference(void **state)
             fill_inputs(0, 2.0f);
             mask = dropped ? keep : NULL;
             for (size_t i = 0; i < COUNT(y_room); i++) y_room[i] = NAN;
-            for (size_t i = 0; i < COUNT(prob_room); i++) prob_room[i] = NAN;
             forward(0);
             to_double(at, qkv_room, T * 3 * H * K);
             reference(at);
-            check_all("prob", prob_room, ref_prob, H * T * T, 1e-6, 1e-5);
             check_all("y", y_room, ref_y, T * H * K, 2e-6, 1e-5);
         }
 }
@@ -141,7 +137,6 @@ static void one_token_sees_itself(void **state)
     mask = NULL;
     fill_inputs(0, 100.0f);
     forward(0);
-    for (size_t h = 0; h < H; h++) assert_true(prob_room[h] == 1.0f);
     check_bits("y", y_room, qkv_room + 2 * H * K, H * K);
     backward(0);
     for (size_t i = 0; i < 2 * H * K; i++) assert_true(dqkv_room[i] == 0.0f);
@@ -153,11 +148,10 @@ static void no_tokens_change_nothing(void **state)
     (void)state;
     T = 0, H = 3, K = 16;
     mask = NULL;
-    y_room[0] = dqkv_room[0] = prob_room[0] = 5.0f;
+    y_room[0] = dqkv_room[0] = 5.0f;
     forward(0);
     backward(0);
-    assert_true(y_room[0] == 5.0f && dqkv_room[0] == 5.0f &&
-                prob_room[0] == 5.0f);
+    assert_true(y_room[0] == 5.0f && dqkv_room[0] == 5.0f);
 }
 
 static void huge_scores_choose_one_token(void **state)
@@ -230,8 +224,7 @@ static void nan_reaches_its_head_and_no_other(void **state)
 static void bits_are_the_same_at_every_alignment(void **state)
 {
     (void)state;
-    static float y[MAX_T * MAX_D], dqkv[MAX_T * 3 * MAX_D],
-        prob[MAX_H * MAX_T * MAX_T];
+    static float y[MAX_T * MAX_D], dqkv[MAX_T * 3 * MAX_D];
     for (size_t k = 0; k < COUNT(shapes); k++)
         for (size_t s = 0; s < SHIFTS; s++) {
             set_shape(shapes[k]);
@@ -242,11 +235,9 @@ static void bits_are_the_same_at_every_alignment(void **state)
             if (s == 0) {
                 memcpy(y, y_room, sizeof y);
                 memcpy(dqkv, dqkv_room, sizeof dqkv);
-                memcpy(prob, prob_room, sizeof prob);
             }
             check_bits("y", y_room + s, y, T * H * K);
             check_bits("dqkv", dqkv_room + s, dqkv, T * 3 * H * K);
-            check_bits("prob", prob_room + s, prob, H * T * T);
         }
 }
 

@@ -61,34 +61,27 @@ SB_KERNEL(softmax_rows, softmax_rows_body,
           (p, dropped, keep, scale, rows, T))
 
 /* dp, the gradient of what was kept, becomes that of the scores:
- * p (dp - sum(p dp)), row by row; and `dropped` what softmax_rows made. */
+ * p (dp - sum(p dp)), row by row. */
 SB_INLINE void softmax_rows_backward_body(float *restrict dp,
-                                          float *restrict dropped,
                                           const float *restrict p,
                                           const uint8_t *restrict keep,
                                           float scale, size_t rows, size_t T)
 {
     for (size_t r = 0; r < rows; r++, p += T, dp += T) {
-        if (keep) {
-            const uint8_t *k = keep + r * T;
-            float *d = dropped + r * T;
-            for (size_t i = 0; i < T; i++) {
-                d[i] = k[i] ? p[i] * scale : 0.0f;
-                dp[i] = k[i] ? dp[i] * scale : 0.0f;
-            }
-        }
+        const uint8_t *k = keep ? keep + r * T : NULL;
+        for (size_t i = 0; k && i < T; i++) dp[i] = k[i] ? dp[i] * scale : 0.0f;
         float s = dot_row(p, dp, T);
         for (size_t i = 0; i < T; i++) dp[i] = p[i] * (dp[i] - s);
     }
 }
 
-static void softmax_rows_backward(float *dp, float *dropped, const float *p,
+static void softmax_rows_backward(float *dp, const float *p,
                                   const uint8_t *keep, float scale, size_t rows,
                                   size_t T);
 SB_KERNEL(softmax_rows_backward, softmax_rows_backward_body,
-          (float *dp, float *dropped, const float *p, const uint8_t *keep,
-           float scale, size_t rows, size_t T),
-          (dp, dropped, p, keep, scale, rows, T))
+          (float *dp, const float *p, const uint8_t *keep, float scale,
+           size_t rows, size_t T),
+          (dp, p, keep, scale, rows, T))
 
 /* c[m, n] = alpha a b, with a [m, k] and b [k, n] after the transpositions. */
 static void product(float *c, size_t ldc, const float *a, size_t lda,
@@ -100,40 +93,47 @@ static void product(float *c, size_t ldc, const float *a, size_t lda,
                 (int)lda, b, (int)ldb, 0.0f, c, (int)ldc);
 }
 
-void sb_attention_forward(float *y, float *prob, const float *qkv,
-                          const uint8_t *keep, float keep_scale, float *scratch,
-                          size_t T, size_t H, size_t K)
+/* p [T, T] <- the scores of one head. */
+static void scores(float *p, const float *q, const float *k, size_t T, size_t K,
+                   size_t ld)
+{
+    product(p, T, q, ld, CblasNoTrans, k, ld, CblasTrans,
+            1.0f / sqrtf((float)K), T, T, K);
+}
+
+void sb_attention_forward(float *y, const float *qkv, const uint8_t *keep,
+                          float keep_scale, float *scratch, size_t T, size_t H,
+                          size_t K)
 {
     const size_t D = H * K, ld = 3 * D;
-    const float scale = 1.0f / sqrtf((float)K);
+    float *p = scratch, *dropped = scratch + T * T;
     if (T == 0) return;
     for (size_t h = 0; h < H; h++) {
         const float *q = qkv + h * K, *k = q + D, *v = k + D;
-        float *p = prob + h * T * T;
         const uint8_t *mask = keep ? keep + h * T * T : NULL;
-        product(p, T, q, ld, CblasNoTrans, k, ld, CblasTrans, scale, T, T, K);
-        softmax_rows(p, scratch, mask, keep_scale, T, T);
-        product(y + h * K, D, keep ? scratch : p, T, CblasNoTrans, v, ld,
+        scores(p, q, k, T, K, ld);
+        softmax_rows(p, dropped, mask, keep_scale, T, T);
+        product(y + h * K, D, keep ? dropped : p, T, CblasNoTrans, v, ld,
                 CblasNoTrans, 1.0f, T, K, T);
     }
 }
 
-void sb_attention_backward(float *dqkv, const float *dy, const float *prob,
-                           const float *qkv, const uint8_t *keep,
-                           float keep_scale, float *scratch, size_t T, size_t H,
-                           size_t K)
+void sb_attention_backward(float *dqkv, const float *dy, const float *qkv,
+                           const uint8_t *keep, float keep_scale,
+                           float *scratch, size_t T, size_t H, size_t K)
 {
     const size_t D = H * K, ld = 3 * D;
     const float scale = 1.0f / sqrtf((float)K);
+    float *p = scratch, *dropped = p + T * T, *ds = dropped + T * T;
     if (T == 0) return;
     for (size_t h = 0; h < H; h++) {
-        const float *q = qkv + h * K, *k = q + D, *v = k + D;
-        const float *p = prob + h * T * T, *d = dy + h * K;
+        const float *q = qkv + h * K, *k = q + D, *v = k + D, *d = dy + h * K;
         const uint8_t *mask = keep ? keep + h * T * T : NULL;
         float *dq = dqkv + h * K, *dk = dq + D, *dv = dk + D;
-        float *ds = scratch, *dropped = scratch + T * T;
+        scores(p, q, k, T, K, ld);
+        softmax_rows(p, dropped, mask, keep_scale, T, T);
         product(ds, T, d, D, CblasNoTrans, v, ld, CblasTrans, 1.0f, T, T, K);
-        softmax_rows_backward(ds, dropped, p, mask, keep_scale, T, T);
+        softmax_rows_backward(ds, p, mask, keep_scale, T, T);
         product(dv, ld, keep ? dropped : p, T, CblasTrans, d, D, CblasNoTrans,
                 1.0f, T, K, T);
         product(dq, ld, ds, T, CblasNoTrans, k, ld, CblasNoTrans, scale, T, K,

@@ -89,18 +89,18 @@ void sb_layernorm_backward(float *dx, float *dg, float *db, const float *dy,
 
 /* Bidirectional self-attention of one sequence (Vaswani et al. 2017, eq. 1).
  *   qkv   [T, 3, H, K] rows: q, then k, then v of all heads
- *   prob  [H, T, T] softmax weights before dropout, kept for backward
- *   keep  [H, T, T] dropout mask, or NULL: no dropout
+ *   keep  [H, T, T] dropout mask of the softmax weights, or NULL: no dropout
  *   y     [T, H, K];  scores are scaled by 1/sqrt(K)
- *   scratch [T, T] */
-void sb_attention_forward(float *y, float *prob, const float *qkv,
-                          const uint8_t *keep, float keep_scale, float *scratch,
-                          size_t T, size_t H, size_t K);
-/* dqkv is written. scratch [2, T, T]. */
-void sb_attention_backward(float *dqkv, const float *dy, const float *prob,
-                           const float *qkv, const uint8_t *keep,
-                           float keep_scale, float *scratch, size_t T, size_t H,
-                           size_t K);
+ *   scratch [2, T, T] */
+void sb_attention_forward(float *y, const float *qkv, const uint8_t *keep,
+                          float keep_scale, float *scratch, size_t T, size_t H,
+                          size_t K);
+/* dqkv is written. The weights are computed again: 2 % of a layer's work at 512
+ * tokens, and the largest thing that forward would have to keep. scratch
+ * [3, T, T]. */
+void sb_attention_backward(float *dqkv, const float *dy, const float *qkv,
+                           const uint8_t *keep, float keep_scale,
+                           float *scratch, size_t T, size_t H, size_t K);
 
 /* ---- xent.c -------------------------------------------------------------- */
 

@@ -37,7 +37,6 @@ static void carve_layer(carver *c, const sb_layout *l, size_t N, size_t probs,
 {
     size_t D = l->shape.dim, F = l->shape.ffn;
     a->qkv = floats(c, N, 3 * D);
-    a->prob = floats(c, probs, l->shape.heads);
     a->att = floats(c, N, D);
     a->sum1 = floats(c, N, D);
     a->mean1 = floats(c, N, 1);
@@ -85,7 +84,7 @@ static void carve_work(carver *c, const sb_layout *l, size_t sequences,
     k->dy = floats(c, N, D);
     k->wide = floats(c, N, F);
     k->dwide = floats(c, N, wide);
-    k->scratch = floats(c, T, 2 * T);
+    k->scratch = floats(c, T, 3 * T);
 }
 
 sb_status sb_acts_bytes(const sb_layout *l, size_t sequences, size_t max_length,
@@ -178,9 +177,8 @@ static void attention(const sb_layout *l, const sb_batch *b, uint32_t site,
         uint8_t *keep = d->attention > 0 ? y->keep_prob + at : NULL;
         if (keep)
             sb_rng_keep(key, b->sample[s], site, d->attention, keep, H * T * T);
-        sb_attention_forward(y->att + row * D, y->prob + at,
-                             y->qkv + row * 3 * D, keep, scale_of(d->attention),
-                             scratch, T, H, D / H);
+        sb_attention_forward(y->att + row * D, y->qkv + row * 3 * D, keep,
+                             scale_of(d->attention), scratch, T, H, D / H);
         at += H * T * T;
     }
 }
@@ -192,7 +190,7 @@ static void attention_backward(const sb_layout *l, const sb_batch *b,
     size_t D = l->shape.dim, H = l->shape.heads, at = 0;
     for (size_t s = 0; s < b->sequences; s++) {
         size_t row = b->seq_begin[s], T = b->seq_begin[s + 1] - row;
-        sb_attention_backward(dqkv + row * 3 * D, datt + row * D, y->prob + at,
+        sb_attention_backward(dqkv + row * 3 * D, datt + row * D,
                               y->qkv + row * 3 * D,
                               d->attention > 0 ? y->keep_prob + at : NULL,
                               scale_of(d->attention), scratch, T, H, D / H);

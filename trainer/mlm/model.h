@@ -26,12 +26,13 @@ typedef struct sb_dropout_rate {
 } sb_dropout_rate;
 
 typedef struct sb_layer_acts {
-    float *qkv, *prob, *att, *sum1, *mean1, *rstd1, *pre, *sum2, *mean2, *rstd2;
+    float *qkv, *att, *sum1, *mean1, *rstd1, *pre, *sum2, *mean2, *rstd2;
     uint8_t *keep_prob, *keep_ffn;
 } sb_layer_acts;
 
 /* What backward needs of one slot's forward; the rest it makes again: LayerNorms'
- * outputs from their inputs, GELU's from its. One allocation. */
+ * outputs from their inputs, GELU's from its,
+ * attention's weights from q and k. One allocation. */
 typedef struct sb_acts {
     float *emb;         /* [N, D] word + position; LN input              */
     float *mean, *rstd; /* [N]                                           */
@@ -49,7 +50,7 @@ typedef struct sb_acts {
 typedef struct sb_work {
     float *x, *y, *dy;   /* [N, D]                 */
     float *wide, *dwide; /* [N, F or 3 D]          */
-    float *scratch;      /* [2, T, T] of attention */
+    float *scratch;      /* [3, T, T] of attention */
     void *memory;
 } sb_work;
 
