@@ -7,7 +7,8 @@
 # Cases: full64 and full8 are 64 and 8 sequences of 128 tokens of a made text with Zipf's frequencies; lines64 is 64
 # documents of --corpus cut at 1000 characters, padded to the longest for PyTorch; needs --corpus and its --vocab.
 # --head-all: PyTorch also with logits at all positions, as the common script computes them. --bf16: also in autocast, where the processor has bf16.
-# --ranks N: instead of PyTorch, N ranks with one thread each beside one rank with N threads.
+# --ranks N: instead of PyTorch, N ranks with one thread each (ranks; fast: with --reduce fast) beside one rank with
+# N threads (ours).
 # --ours: more options of `shardbert mlm`. The program is $SB_BUILD/shardbert (build-ci).
 #
 # Model FLOP of a step with N tokens, M of them masked, in sequences of t tokens: 6 N L (4 D^2 + 2 D F) for the
@@ -29,7 +30,7 @@ while [ $# -gt 0 ]; do
         shift; continue ;;
     --cases | --steps | --repeats | --threads | --corpus | --vocab) declare "${1#--}=$2" ;;
     --vocab-size) vocab_size=$2 ;;
-    --ranks) ranks=$2 threads=$2 programs="ours ranks" ;;
+    --ranks) ranks=$2 threads=$2 programs="ours ranks fast" ;;
     --ours) ours_options=$2 ;;
     *) sed -n '5,14s/^# //p' "$0" >&2; exit 2 ;;
     esac
@@ -81,17 +82,19 @@ took() {
             print p, n[i] / $2, $2, flop / n[i] * $2 / 1e9 }' "$tmp/sizes" - >>"$tmp/steps"
 }
 
-# run_ours PROGRAM RANKS THREADS
+# run_ours PROGRAM RANKS THREADS OPTION...
 run_ours() {
+    local program=$1 np=$2 each=$3
+    shift 3
     rm -rf "$tmp/run" "$tmp/rss"
     # shellcheck disable=SC2086
-    cores mpirun --oversubscribe --bind-to none --mca btl_base_warn_component_unused 0 -n "$2" \
+    cores mpirun --oversubscribe --bind-to none --mca btl_base_warn_component_unused 0 -n "$np" \
         /usr/bin/env time -a -o "$tmp/rss" -f %M "$build/shardbert" mlm --run "$tmp/run" --corpus "$used_corpus" \
-        --vocab "$used_vocab" --init none --threads "$3" --batch $batch --slots "$slots" --max-length $max_length \
+        --vocab "$used_vocab" --init none --threads "$each" --batch $batch --slots "$slots" --max-length $max_length \
         --max-chars $max_chars --clip 1 --steps 1000 --stop-at "$steps" --eval-every 0 --eval-samples 1 --checkpoint-every 0 --seed 1 \
-        --log error $ours_options >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
-    sed -n 's/^{"step":\([0-9]*\),.*"tokens_per_s":\([^,}]*\).*/\1 \2/p' "$tmp/run/mlm/metrics.jsonl" | took "$1"
-    awk -v p="$1" '{ s += $1 } END { print p, s / 1024 }' "$tmp/rss" >>"$tmp/memory"
+        --log error "$@" $ours_options >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
+    sed -n 's/^{"step":\([0-9]*\),.*"tokens_per_s":\([^,}]*\).*/\1 \2/p' "$tmp/run/mlm/metrics.jsonl" | took "$program"
+    awk -v p="$program" '{ s += $1 } END { print p, s / 1024 }' "$tmp/rss" >>"$tmp/memory"
     rm -rf "$tmp/run"
 }
 
@@ -108,6 +111,7 @@ run_program() {
     case $1 in
     ours) run_ours ours 1 "$threads" ;;
     ranks) run_ours ranks "$ranks" 1 ;;
+    fast) run_ours fast "$ranks" 1 --reduce fast ;;
     bf16) run_torch bf16 --head masked --bf16 ;;
     *) run_torch "$1" --head "$1" ;;
     esac
