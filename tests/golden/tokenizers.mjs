@@ -63,7 +63,8 @@ function randomString() {
 }
 
 function* randomStrings() {
-  for (let i = 0; i < 200000; i++) yield randomString();
+  const strings = process.env.SB_LONG ? 200000 : 50000;
+  for (let i = 0; i < strings; i++) yield randomString();
 }
 
 function unpacked(file) {
