@@ -15,7 +15,8 @@ void sb_ask_huge(void *p, size_t bytes)
     if (bytes >= LARGE) (void)madvise(p, bytes, MADV_HUGEPAGE);
 }
 
-sb_status sb_alloc_(size_t count, size_t size, const char *what, void **ptr_out)
+sb_status sb_reserve_(size_t count, size_t size, const char *what,
+                      void **ptr_out)
 {
     size_t bytes, padded;
     SB_REQUIRE(!__builtin_mul_overflow(count, size, &bytes) &&
@@ -32,8 +33,14 @@ sb_status sb_alloc_(size_t count, size_t size, const char *what, void **ptr_out)
                        "length or vocabulary");
     }
     sb_ask_huge(p, padded);
-    memset(p, 0, padded ? padded : align);
     *ptr_out = p;
+    return SB_OK;
+}
+
+sb_status sb_alloc_(size_t count, size_t size, const char *what, void **ptr_out)
+{
+    SB_TRY(sb_reserve_(count, size, what, ptr_out));
+    memset(*ptr_out, 0, count * size);
     return SB_OK;
 }
 

@@ -21,6 +21,12 @@
     sb_alloc_((count), (size), (what), (void **)(ptr_out))
 SB_MUST_USE sb_status sb_alloc_(size_t count, size_t size, const char *what,
                                 void **ptr_out);
+/* The same, its contents undefined: a large block takes memory where it is
+ * written to only. For arrays of the largest size that is seldom reached. */
+#define sb_reserve(count, size, what, ptr_out)                                 \
+    sb_reserve_((count), (size), (what), (void **)(ptr_out))
+SB_MUST_USE sb_status sb_reserve_(size_t count, size_t size, const char *what,
+                                  void **ptr_out);
 void sb_free(void *p);
 
 /* Ask for huge pages under bytes that did not come from sb_alloc (it asks by

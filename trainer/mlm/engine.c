@@ -62,8 +62,8 @@ static sb_status open_slots(sb_mlm *m)
         s->first = sb_share(o->batch, number, (int)o->slots);
         s->last = sb_share(o->batch, number + 1, (int)o->slots);
         SB_TRY(sb_batch_open(width, o->max_length, &s->batch));
-        SB_TRY(sb_alloc(width * o->max_length, o->shape.dim * sizeof(float),
-                        "row gradients", &s->dword));
+        SB_TRY(sb_reserve(width * o->max_length, o->shape.dim * sizeof(float),
+                          "row gradients", &s->dword));
     }
     return SB_OK;
 }

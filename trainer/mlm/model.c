@@ -110,7 +110,7 @@ sb_status sb_acts_open(const sb_layout *l, size_t sequences, size_t max_length,
     size_t bytes, other;
     SB_TRY(sb_acts_bytes(l, sequences, max_length, &bytes, &other));
     sb_acts a = {0};
-    SB_TRY(sb_alloc(bytes, 1, "activations", &a.memory));
+    SB_TRY(sb_reserve(bytes, 1, "activations", &a.memory));
     carver c = {.base = a.memory};
     carve_acts(&c, l, sequences, max_length, &a);
     *acts_out = a;
@@ -123,7 +123,7 @@ sb_status sb_work_open(const sb_layout *l, size_t sequences, size_t max_length,
     size_t bytes, other;
     SB_TRY(sb_acts_bytes(l, sequences, max_length, &other, &bytes));
     sb_work k = {0};
-    SB_TRY(sb_alloc(bytes, 1, "activations", &k.memory));
+    SB_TRY(sb_reserve(bytes, 1, "activations", &k.memory));
     carver c = {.base = k.memory};
     carve_work(&c, l, sequences, max_length, &k);
     *work_out = k;
