@@ -87,11 +87,9 @@ double sb_comm_seconds(const sb_comm *c)
     return s;
 }
 
-int sb_comm_cause(sb_comm *c, int cause)
+void sb_comm_cause(sb_comm *c, int cause)
 {
-    int before = c->cause;
     c->cause = cause;
-    return before;
 }
 
 double sb_comm_waited(const sb_comm *c, int cause)

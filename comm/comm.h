@@ -81,9 +81,9 @@ void sb_comm_exchange_counts(sb_comm *c, const size_t *send_n, size_t *recv_n);
 /* Seconds this rank spent inside collectives and bytes it sent, since start. */
 double sb_comm_seconds(const sb_comm *c);
 /* What the calls from now on wait for: a number of the caller's, below
- * SB_COMM_CAUSES, 0 at first. Returns the one before. */
+ * SB_COMM_CAUSES, 0 at first. */
 enum { SB_COMM_CAUSES = 8 };
-int sb_comm_cause(sb_comm *c, int cause);
+void sb_comm_cause(sb_comm *c, int cause);
 double sb_comm_waited(const sb_comm *c, int cause); /* seconds, of a cause */
 uint64_t sb_comm_sent(const sb_comm *c);
 

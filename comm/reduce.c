@@ -70,7 +70,7 @@ struct sb_reduction {
     float *recv, *scratch;
     /* SB_REDUCE_FAST, with several ranks */
     int fast;
-    float *whole; /* [size x most] the sum of the own partials */
+    float *whole; /* [len] the sum of the own partials */
     int *counts;  /* [size] */
     MPI_Request request;
     /* the sum under way */
@@ -92,23 +92,24 @@ static size_t plan(const sb_comm *c, uint64_t leaves, size_t most,
     return width;
 }
 
-uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t most,
-                            sb_reduce how)
+uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t len,
+                            size_t most, sb_reduce how)
 {
-    size_t recv, scratch, size = (size_t)sb_comm_size(c);
-    if (how == SB_REDUCE_FAST && size > 1) return size * most * sizeof(float);
+    size_t recv, scratch;
+    if (how == SB_REDUCE_FAST && sb_comm_size(c) > 1)
+        return len * sizeof(float);
     plan(c, leaves, most, &recv, &scratch);
     return (recv + scratch) * sizeof(float);
 }
 
-static sb_status open_fast(sb_reduction *x)
+static sb_status open_fast(sb_reduction *x, size_t len)
 {
     size_t size = (size_t)sb_comm_size(x->c);
     x->fast = 1;
-    SB_REQUIRE(x->most <= INT_MAX / size, SB_ELIMIT,
-               "MPI cannot add %zu floats of %zu ranks at once", x->most, size);
+    SB_REQUIRE(len <= INT_MAX, SB_ELIMIT, "MPI cannot add %zu floats at once",
+               len);
     SB_TRY(sb_alloc(size, sizeof *x->counts, "partial sums", &x->counts));
-    return sb_alloc(size, x->most * sizeof(float), "partial sums", &x->whole);
+    return sb_alloc(len, sizeof(float), "partial sums", &x->whole);
 }
 
 static sb_status open_exact(sb_reduction *x)
@@ -122,8 +123,8 @@ static sb_status open_exact(sb_reduction *x)
     return SB_OK;
 }
 
-sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t most,
-                            sb_reduce how, int tag,
+sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t len,
+                            size_t most, sb_reduce how, int tag,
                             sb_reduction **reduction_out)
 {
     int size = sb_comm_size(c);
@@ -140,7 +141,8 @@ sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t most,
         st =
             sb_alloc((size_t)size + 1, sizeof *x->cut, "partial sums", &x->cut);
     if (st == SB_OK)
-        st = how == SB_REDUCE_FAST && size > 1 ? open_fast(x) : open_exact(x);
+        st = how == SB_REDUCE_FAST && size > 1 ? open_fast(x, len)
+                                               : open_exact(x);
     st = sb_agree(c, st);
     if (st == SB_OK)
         *reduction_out = x;

@@ -23,16 +23,16 @@ typedef enum sb_reduce {
     SB_REDUCE_FAST /* MPI's own reduce-scatter: other bits for other ranks */
 } sb_reduce;
 
-/* For trees of `leaves` leaves whose segments, of all ranks, are at most `most`
- * elements long; takes all the memory that it will need. tag: see
- * comm/flight.h. Collective. */
-SB_MUST_USE sb_status sb_reduction_open(sb_comm *c, uint64_t leaves,
+/* For trees of `leaves` leaves and vectors of at most `len` elements, of which
+ * a rank's segment has at most `most`; takes all the memory that it will need.
+ * tag: see comm/flight.h. Collective. */
+SB_MUST_USE sb_status sb_reduction_open(sb_comm *c, uint64_t leaves, size_t len,
                                         size_t most, sb_reduce how, int tag,
                                         sb_reduction **reduction_out);
 void sb_reduction_close(sb_reduction *x); /* NULL is fine */
 /* Bytes that sb_reduction_open takes. Local. */
-uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t most,
-                            sb_reduce how);
+uint64_t sb_reduction_bytes(const sb_comm *c, uint64_t leaves, size_t len,
+                            size_t most, sb_reduce how);
 
 /* Begin: out[0 .. cut[rank+1]-cut[rank]) <- elements [cut[rank], cut[rank+1])
  * of the tree's sum. cut: [size + 1] element offsets, rising, equal on all

@@ -103,7 +103,7 @@ void sb_tree_close(sb_tree *t)
     sb_free(t);
 }
 
-sb_status sb_tree_reset(sb_tree *t, size_t len)
+void sb_tree_reset(sb_tree *t, size_t len)
 {
     while (t->nparked) t->spare[t->nspare++] = t->parked[--t->nparked].vector;
     if (len > t->room) {
@@ -111,7 +111,6 @@ sb_status sb_tree_reset(sb_tree *t, size_t len)
         t->room = len;
     }
     t->len = len;
-    return SB_OK;
 }
 
 sb_status sb_tree_leaf(sb_tree *t, float **leaf_out)

@@ -44,7 +44,7 @@ SB_MUST_USE sb_status sb_tree_open(uint64_t n, uint64_t first, uint64_t last,
 void sb_tree_close(sb_tree *t);
 
 /* Begin another sum: all partials are forgotten. `len` may shrink or grow. */
-SB_MUST_USE sb_status sb_tree_reset(sb_tree *t, size_t len);
+void sb_tree_reset(sb_tree *t, size_t len);
 
 /* A vector for a leaf, its contents undefined; any thread. Give it back with
  * sb_tree_add. */

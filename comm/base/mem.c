@@ -2,7 +2,6 @@
  * mem.c - checked allocation. */
 #include "comm/base/mem.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,30 +83,4 @@ const char *sb_bytes_text(uint64_t bytes)
     char *t = text[turn++ % 8];
     snprintf(t, sizeof text[0], u ? "%.1f %s" : "%.0f %s", v, unit[u]);
     return t;
-}
-
-/* The number in a file that holds one, or behind `key` in it; 0: none. */
-static uint64_t number_in(const char *path, const char *key)
-{
-    char line[256];
-    uint64_t n = 0;
-    FILE *f = fopen(path, "r");
-    if (!f) return 0;
-    while (!n && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0)
-            n = strtoull(line + strlen(key), NULL, 10);
-    fclose(f);
-    return n;
-}
-
-uint64_t sb_memory_free(void)
-{
-    uint64_t host = 1024 * number_in("/proc/meminfo", "MemAvailable:");
-    uint64_t most = number_in("/sys/fs/cgroup/memory.max", "");
-    uint64_t used = number_in("/sys/fs/cgroup/memory.current", "");
-    uint64_t file = number_in("/sys/fs/cgroup/memory.stat", "file ");
-    uint64_t kept = used > file ? used - file : 0; /* caches give way */
-    if (most && (!host || most - kept < host))
-        host = most > kept ? most - kept : 0;
-    return host ? host : UINT64_MAX;
 }

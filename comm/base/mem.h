@@ -43,8 +43,4 @@ SB_MUST_USE sb_status sb_grow_(void **ptr, size_t *cap, size_t need,
 /* "750.0 MiB" into a static per-thread buffer (eight rotate). */
 const char *sb_bytes_text(uint64_t bytes);
 
-/* Bytes that this host, or the control group of this process, has free;
- * UINT64_MAX where nobody says. */
-uint64_t sb_memory_free(void);
-
 #endif

@@ -144,7 +144,7 @@ static void exact_sum(uint64_t leaves, size_t len)
     float *x;
     OK(sb_alloc(len, sizeof *x, "test", &x));
     sb_reduction *sum;
-    OK(sb_reduction_open(comm, leaves, len, SB_REDUCE_EXACT, 1, &sum));
+    OK(sb_reduction_open(comm, leaves, len, len, SB_REDUCE_EXACT, 1, &sum));
     for (int way = 0; way < 2; way++) { /* wait, or look again and again */
         memset(x, 0, len * sizeof *x);
         sb_reduction_begin(sum, t, cut, x + cut[rank]);
@@ -183,7 +183,7 @@ static void fast_sum(uint64_t leaves, size_t len)
     }
     for (int r = 0; r <= size; r++) cut[r] = (size_t)sb_share(len, r, size);
     OK(sb_alloc(len, sizeof *x, "test", &x));
-    OK(sb_reduction_open(comm, leaves, len, SB_REDUCE_FAST, 1, &sum));
+    OK(sb_reduction_open(comm, leaves, len, len, SB_REDUCE_FAST, 1, &sum));
     for (int way = 0; way < 2; way++) {
         memset(x, 0, len * sizeof *x);
         sb_reduction_begin(sum, t, cut, x);

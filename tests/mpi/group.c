@@ -101,7 +101,7 @@ static void exact_sums_work_in_a_group(sb_comm *node)
         sb_tree_add(t, k, v);
     }
     sb_reduction *sum;
-    OK(sb_reduction_open(node, LEAVES, LEN, SB_REDUCE_EXACT, 1, &sum));
+    OK(sb_reduction_open(node, LEAVES, LEN, LEN, SB_REDUCE_EXACT, 1, &sum));
     sb_reduction_begin(sum, t, cut, x + cut[me]);
     sb_reduction_end(sum);
     sb_reduction_close(sum);

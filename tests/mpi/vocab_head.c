@@ -92,7 +92,7 @@ static uint64_t run(uint64_t block, size_t group, int workers)
     double loss, want = 0, p[V];
     OK(sb_pool_open(workers, &pool));
     OK(sb_table_open(comm, V, block, D, 1, &t));
-    const sb_head_options o = {group, 1, 1, 1, SB_REDUCE_EXACT};
+    const sb_head_options o = {group, 1, 1, SB_REDUCE_EXACT};
     OK(sb_head_open(t, pool, &o, &h));
     memcpy(t->rows, E[t->first], (size_t)(t->last - t->first) * sizeof E[0]);
     memcpy(t->bias, bias + t->first,

@@ -160,6 +160,35 @@ static void sizes_that_overflow_are_refused(void **state)
     assert_int_equal(sb_grow(&p, &cap, SIZE_MAX - 5, 8, "a list"), SB_ELIMIT);
 }
 
+/* Pages of this process that are in memory. */
+static long resident(void)
+{
+    long size, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%ld %ld", &size, &pages), 2);
+    fclose(f);
+    return pages;
+}
+
+static void what_is_reserved_takes_no_memory_until_it_is_written_to(
+    void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    char *p;
+    assert_int_equal(sb_reserve(SIZE_MAX / 2, 3, "room", &p), SB_ELIMIT);
+    assert_int_equal(sb_reserve(0, 8, "room", &p), SB_OK);
+    assert_non_null(p);
+    sb_free(p);
+    long before = resident();
+    assert_int_equal(sb_reserve(256, MIB, "room", &p), SB_OK);
+    assert_int_equal((uintptr_t)p % 64, 0);
+    p[0] = p[255 * (size_t)MIB] = 1;
+    assert_in_range(resident() - before, 0, 16 * MIB / 4096);
+    sb_free(p);
+}
+
 static void a_file_is_written_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -213,6 +242,8 @@ int main(void)
         cmocka_unit_test(crc32c_of_any_length_is_that_of_the_definition),
         cmocka_unit_test(a_streamed_hash_is_the_hash_of_the_whole),
         cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(
+            what_is_reserved_takes_no_memory_until_it_is_written_to),
         cmocka_unit_test(a_file_is_written_whole_or_not_at_all),
         cmocka_unit_test(folders_are_made_and_removed_whole),
     };

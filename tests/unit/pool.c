@@ -88,6 +88,81 @@ static void a_failure_comes_back_with_its_message(void **state)
     sb_pool_close(p);
 }
 
+/* Says twice that there is something to do, then that there is nothing. */
+static int look(void *context)
+{
+    int *looks = context;
+    return ++*looks < 3;
+}
+
+static void a_caller_that_watches_does_no_task(void **state)
+{
+    (void)state;
+    for (int workers = 2; workers <= 4; workers++) {
+        sb_pool *p;
+        assert_int_equal(sb_pool_open(workers, &p), SB_OK);
+        int looks = 0;
+        sb_pool_watch(p, look, &looks);
+        for (int round = 0; round < 20; round++) {
+            memset(done, 0, sizeof done);
+            memset(worker_seen, 0, sizeof worker_seen);
+            size_t n = round % 4 == 0 ? 0 : TASKS;
+            looks = 0;
+            assert_int_equal(sb_pool_run(p, n, count, NULL), SB_OK);
+            for (size_t i = 0; i < TASKS; i++)
+                assert_int_equal(done[i], i < n ? 1 : 0);
+            assert_int_equal(worker_seen[0], 0);
+            if (n) assert_in_range(looks, 0, 3);
+        }
+        assert_int_equal(sb_pool_run(p, 100, fail_some, NULL), SB_EFORMAT);
+        assert_string_equal(sb_error_last()->text, "task 7 fails");
+        assert_int_equal(sb_pool_run(p, 7, fail_some, NULL), SB_OK);
+        sb_pool_close(p);
+    }
+}
+
+static int freed;
+static sb_status wait_until_freed(void *context, size_t task, int worker)
+{
+    (void)context;
+    (void)task;
+    (void)worker;
+    while (!__atomic_load_n(&freed, __ATOMIC_RELAXED)) sched_yield();
+    return SB_OK;
+}
+
+static int set_free(void *context)
+{
+    (void)context;
+    __atomic_store_n(&freed, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static void a_watcher_moves_while_tasks_wait_for_it(void **state)
+{
+    (void)state;
+    sb_pool *p;
+    assert_int_equal(sb_pool_open(3, &p), SB_OK);
+    sb_pool_watch(p, set_free, NULL);
+    assert_int_equal(sb_pool_run(p, 2, wait_until_freed, NULL), SB_OK);
+    sb_pool_close(p);
+}
+
+static void a_pool_of_one_does_its_tasks_itself_and_watches_nothing(
+    void **state)
+{
+    (void)state;
+    sb_pool *p;
+    int looks = 0;
+    assert_int_equal(sb_pool_open(1, &p), SB_OK);
+    sb_pool_watch(p, look, &looks);
+    memset(done, 0, sizeof done);
+    assert_int_equal(sb_pool_run(p, 5, count, NULL), SB_OK);
+    for (size_t i = 0; i < 5; i++) assert_int_equal(done[i], 1);
+    assert_int_equal(looks, 0);
+    sb_pool_close(p);
+}
+
 static void an_impossible_number_of_threads_is_refused(void **state)
 {
     (void)state;
@@ -102,6 +177,10 @@ int main(void)
         cmocka_unit_test(every_task_runs_once),
         cmocka_unit_test(the_caller_may_do_something_else),
         cmocka_unit_test(a_failure_comes_back_with_its_message),
+        cmocka_unit_test(a_caller_that_watches_does_no_task),
+        cmocka_unit_test(a_watcher_moves_while_tasks_wait_for_it),
+        cmocka_unit_test(
+            a_pool_of_one_does_its_tasks_itself_and_watches_nothing),
         cmocka_unit_test(an_impossible_number_of_threads_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

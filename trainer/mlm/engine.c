@@ -110,10 +110,10 @@ static sb_status open_shared(sb_mlm *m)
     const sb_head_options head = {.group = o->head_group,
                                   .tag = TAG_HEAD,
                                   .reduce = o->reduce,
-                                  .train_table = o->adam.train_table,
-                                  .gradient = 1};
-    SB_TRY(sb_reduction_open(m->comm, o->slots, m->plan.longest_share,
-                             o->reduce, TAG_GRADIENTS, &m->sum));
+                                  .train_table = o->adam.train_table};
+    SB_TRY(sb_reduction_open(m->comm, o->slots, m->plan.longest_stage,
+                             m->plan.longest_share, o->reduce, TAG_GRADIENTS,
+                             &m->sum));
     SB_TRY(sb_table_open(m->comm, o->shape.vocab, o->vocab_block, o->shape.dim,
                          1, &m->table));
     SB_TRY(sb_head_open(m->table, m->pool, &head, &m->head));
@@ -386,10 +386,8 @@ static void begin_sum(sb_mlm *m)
 static void backward_micro(sb_mlm *m, int first, int last)
 {
     for (m->stage = m->layout.stages; m->stage-- > 0;) {
-        if (first &&
-            sb_tree_reset(stage_tree(m),
-                          sb_layout_stage(&m->layout, m->stage)) != SB_OK)
-            sb_fatal(m->comm);
+        if (first)
+            sb_tree_reset(stage_tree(m), sb_layout_stage(&m->layout, m->stage));
         run(m, micro_slots(m), backward_slot);
         if (last) begin_sum(m);
     }

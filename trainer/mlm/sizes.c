@@ -7,6 +7,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/log.h"
+#include "comm/base/host_memory.h"
 #include "comm/base/mem.h"
 #include "comm/group.h"
 #include "comm/reduce.h"
@@ -54,11 +55,12 @@ static sb_status measure(const sb_comm *c, const sb_layout *l,
             sb_table_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1),
         .encoder = (l->total + 3 * own) * sizeof(float),
         .sums = summed * vectors * sizeof(float) +
-                sb_reduction_bytes(c, o->slots, p->longest_share, o->reduce),
+                sb_reduction_bytes(c, o->slots, p->longest_stage,
+                                   p->longest_share, o->reduce),
         .activations =
             (uint64_t)acts * p->micro + work * threads + rows * sizeof(float),
         .logits = sb_head_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim,
-                                o->head_group, o->threads)};
+                                o->head_group, o->threads, o->reduce)};
     return SB_OK;
 }
 

@@ -34,7 +34,7 @@ struct sb_head {
 };
 
 uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
-                       size_t dim, size_t group, int threads)
+                       size_t dim, size_t group, int threads, sb_reduce reduce)
 {
     uint64_t blocks = (vocab + block - 1) / block;
     int r = sb_comm_rank(c), p = sb_comm_size(c);
@@ -43,7 +43,7 @@ uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
     uint64_t floats =
         own * block + 2 * blocks + 2 + (uint64_t)threads + trees * dim;
     return group * floats * sizeof(float) +
-           sb_reduction_bytes(c, blocks, group * dim, SB_REDUCE_EXACT);
+           sb_reduction_bytes(c, blocks, group * dim, group * dim, reduce);
 }
 
 static sb_status open_local(sb_head *h)
@@ -61,7 +61,7 @@ static sb_status open_local(sb_head *h)
                     "targets", &h->column));
     SB_TRY(sb_alloc((size_t)sb_comm_size(t->comm) + 1, sizeof *h->cut,
                     "output layer", &h->cut));
-    for (int i = 0; h->o.gradient && i < 2; i++)
+    for (int i = 0; i < 2; i++)
         SB_TRY(sb_tree_open(t->blocks, t->first_block, t->last_block, dz,
                             &h->tree[i]));
     return SB_OK;
@@ -79,10 +79,10 @@ sb_status sb_head_open(sb_table *table, sb_pool *pool, const sb_head_options *o,
         st = open_local(h);
     }
     st = sb_agree(table->comm, st);
-    if (st == SB_OK && o->gradient)
-        st =
-            sb_reduction_open(table->comm, table->blocks, o->group * table->dim,
-                              o->reduce, o->tag, &h->sum);
+    size_t len = o->group * table->dim; /* one rank may own them all */
+    if (st == SB_OK)
+        st = sb_reduction_open(table->comm, table->blocks, len, len, o->reduce,
+                               o->tag, &h->sum);
     if (st == SB_OK)
         *head_out = h;
     else
@@ -115,7 +115,7 @@ const uint8_t *sb_head_correct(const sb_head *h)
 
 int sb_head_poll(sb_head *h)
 {
-    return h->sum ? sb_reduction_poll(h->sum) : 0;
+    return sb_reduction_poll(h->sum);
 }
 
 static sb_status room(sb_head *h, size_t M)
@@ -199,7 +199,7 @@ static sb_status backward_group(sb_head *h, const sb_head_gradient *g,
     const sb_table *t = h->table;
     size_t own = (size_t)(t->last_block - t->first_block), D = t->dim;
     int size = sb_comm_size(t->comm), r = sb_comm_rank(t->comm);
-    SB_TRY(sb_tree_reset(h->tree[h->parity], h->M * D));
+    sb_tree_reset(h->tree[h->parity], h->M * D);
     SB_TRY(sb_pool_run(h->pool, own, backward_block, h));
     for (int k = 0; k <= size; k++)
         h->cut[k] = clip(g->cut[k], from, from + h->M) * D;

@@ -28,7 +28,6 @@ typedef struct sb_head_options {
     int tag;          /* of its messages: comm/flight.h */
     int train_table;  /* 0: the rows are frozen, no gradient is formed for them;
                         the bias still learns */
-    int gradient;     /* 0: losses only */
     sb_reduce reduce; /* how dz is summed */
 } sb_head_options;
 
@@ -37,9 +36,9 @@ SB_MUST_USE sb_status sb_head_open(sb_table *table, sb_pool *pool,
                                    const sb_head_options *o,
                                    sb_head **head_out);
 void sb_head_close(sb_head *h); /* NULL is fine */
-/* Bytes that a head takes on this rank for M positions. Local. */
+/* Bytes that a head takes on this rank. Local. */
 uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
-                       size_t dim, size_t group, int threads);
+                       size_t dim, size_t group, int threads, sb_reduce reduce);
 
 /* Where gradients go: those of loss x scale. */
 typedef struct sb_head_gradient {
