@@ -80,12 +80,19 @@ static sb_status open_trees(sb_mlm *m)
     return SB_OK;
 }
 
+/* Tags of comm/flight.h. */
+enum { TAG_GRADIENTS = 1, TAG_HEAD, TAG_WEIGHTS, TAG_POSITIONS };
+
+/* What ranks tell each other before every wave, the step's one vote: sums over
+ * the ranks of this, and behind it every slot's masked positions. */
+enum { TOKENS, STOP, FAILED, VOTES };
+
 /* Messages move while others compute: the pool's caller sees to it. */
 static int watch(void *context)
 {
     sb_mlm *m = context;
-    return sb_reduction_poll(m->sum) | sb_head_poll(m->head) |
-           sb_optimiser_poll(&m->optimiser);
+    return sb_positions_poll(&m->at) | sb_reduction_poll(m->sum) |
+           sb_head_poll(m->head) | sb_optimiser_poll(&m->optimiser);
 }
 
 static sb_status open_local(sb_mlm *m)
@@ -95,14 +102,13 @@ static sb_status open_local(sb_mlm *m)
     /* With several ranks, one thread of each moves messages. */
     SB_TRY(sb_pool_open(o->threads + (ranks > 1), &m->pool));
     SB_TRY(sb_alloc(m->layout.total, sizeof *m->w, "encoder", &m->w));
-    SB_TRY(sb_alloc(ranks + 1, sizeof *m->cut, "ranks", &m->cut));
+    SB_TRY(sb_positions_open(m->comm, o->slots, o->shape.dim, TAG_POSITIONS,
+                             &m->at));
+    SB_TRY(sb_alloc(VOTES + o->slots, sizeof *m->vote, "votes", &m->vote));
     SB_TRY(sb_alloc(ranks + 1, sizeof *m->grad_cut, "ranks", &m->grad_cut));
     SB_TRY(open_trees(m));
     return open_slots(m);
 }
-
-/* Tags of comm/flight.h. */
-enum { TAG_GRADIENTS = 1, TAG_HEAD, TAG_WEIGHTS };
 
 static sb_status open_shared(sb_mlm *m)
 {
@@ -163,11 +169,12 @@ void sb_mlm_close(sb_mlm *m)
         sb_work_close(&m->work[i]);
     sb_pool_close(m->pool);
     sb_layout_close(&m->layout);
+    sb_positions_close(&m->at);
     void *owned[] = {m->slot, m->acts, m->work,    m->w,
-                     m->cut,  m->tree, m->grad_cut};
+                     m->vote, m->tree, m->grad_cut};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
-    void *grown[] = {m->ids, m->z, m->dz, m->target};
+    void *grown[] = {m->ids, m->dz};
     for (size_t i = 0; i < sizeof grown / sizeof grown[0]; i++) free(grown[i]);
     sb_free(m);
 }
@@ -200,54 +207,49 @@ static sb_status fill_slots(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
     return SB_OK;
 }
 
-/* What ranks tell each other before every wave: the step's one vote. */
-typedef struct vote {
-    uint64_t masked, tokens, stop, failed;
-} vote;
-
-/* Share the counts; m->cut and every slot's place among all positions. */
-static sb_status share_counts(sb_mlm *m, sb_status local, vote *sum_out)
+static void vote(sb_mlm *m, sb_status local)
 {
-    int r = sb_comm_rank(m->comm), size = sb_comm_size(m->comm);
-    vote mine = {.stop = (uint64_t)sb_stop_asked(), .failed = local != SB_OK};
+    memset(m->vote, 0, (VOTES + m->o->slots) * sizeof *m->vote);
+    m->vote[STOP] = (uint64_t)sb_stop_asked();
+    m->vote[FAILED] = local != SB_OK;
     for (size_t i = 0; local == SB_OK && i < m->plan.slots; i++) {
-        mine.masked += m->slot[i].batch.nmasked;
-        mine.tokens += m->slot[i].batch.tokens;
+        const sb_batch *b = &m->slot[i].batch;
+        m->vote[TOKENS] += b->tokens;
+        m->vote[VOTES + m->plan.first_slot + i] = b->nmasked;
     }
-    vote *all = NULL, sum = {0};
-    if (sb_alloc((size_t)size, sizeof *all, "votes", &all) != SB_OK)
-        sb_fatal(m->comm);
-    sb_comm_gather(m->comm, &mine, sizeof mine, all);
-    for (int k = 0; k < size; k++) {
-        m->cut[k] = (size_t)sum.masked;
-        sum.masked += all[k].masked;
-        sum.tokens += all[k].tokens;
-        sum.stop |= all[k].stop;
-        sum.failed |= all[k].failed;
-    }
-    m->cut[size] = (size_t)sum.masked;
-    sb_free(all);
-    if (sum.failed) return sb_agree(m->comm, local);
-    size_t at = m->cut[r];
-    for (size_t i = 0; i < m->plan.slots; i++) {
-        m->slot[i].masked_at = at;
-        at += m->slot[i].batch.nmasked;
-    }
-    *sum_out = sum;
-    return SB_OK;
+    sb_comm_sum_u64(m->comm, m->vote, VOTES + m->o->slots);
 }
 
-static sb_status room(sb_mlm *m, size_t masked)
+/* Local: for the wave's positions, and the own targets. */
+static sb_status room(sb_mlm *m)
 {
-    size_t D = m->o->shape.dim, floats;
+    sb_positions *p = &m->at;
+    SB_TRY(sb_positions_room(p, m->vote + VOTES));
     int r = sb_comm_rank(m->comm);
-    SB_REQUIRE(!__builtin_mul_overflow(masked, D, &floats), SB_ELIMIT,
-               "%zu masked positions do not fit in memory", masked);
-    SB_TRY(sb_grow(&m->z, &m->z_cap, floats, sizeof *m->z, "scored vectors"));
-    SB_TRY(sb_grow(&m->dz, &m->dz_cap, (m->cut[r + 1] - m->cut[r]) * D,
-                   sizeof *m->dz, "scored vectors"));
-    return sb_grow(&m->target, &m->target_cap, masked, sizeof *m->target,
-                   "targets");
+    for (size_t i = 0; i < m->plan.slots; i++) {
+        const sb_batch *b = &m->slot[i].batch;
+        if (b->nmasked)
+            memcpy(p->target + p->slot_at[m->plan.first_slot + i], b->target,
+                   b->nmasked * sizeof *p->target);
+    }
+    return sb_grow(&m->dz, &m->dz_cap, (p->cut[r + 1] - p->cut[r]) * p->dim,
+                   sizeof *m->dz, "scored vectors");
+}
+
+/* Batches, counts and room. */
+static sb_status begin_wave(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
+                            uint64_t first, uint64_t limit, sb_wave *w)
+{
+    sb_status st = fill_slots(m, corpus, kind, first, limit);
+    vote(m, st);
+    if (m->vote[FAILED]) return sb_agree(m->comm, st);
+    *w = (sb_wave){.tokens = (size_t)m->vote[TOKENS],
+                   .stop = m->vote[STOP] != 0};
+    if (w->stop) return SB_OK;
+    SB_TRY(sb_agree(m->comm, room(m)));
+    w->masked = m->at.n;
+    sb_positions_begin(&m->at);
+    return SB_OK;
 }
 
 /* ---- forward ------------------------------------------------------------- */
@@ -284,45 +286,21 @@ static void run(sb_mlm *m, size_t n, sb_task fn)
     if (sb_pool_run(m->pool, n, fn, m) != SB_OK) sb_fatal(m->comm);
 }
 
+static sb_status score_slot(void *context, size_t task, int worker)
+{
+    sb_mlm *m = context;
+    size_t slot = m->plan.first_slot + m->micro_first + task;
+    SB_TRY(forward_slot(context, task, worker));
+    sb_positions_put(&m->at, slot, m->acts[task].z);
+    return SB_OK;
+}
+
 static void forward_slots(sb_mlm *m)
 {
-    size_t D = m->o->shape.dim;
     for (size_t first = 0; first < m->plan.slots; first += m->plan.micro) {
         m->micro_first = first;
-        run(m, micro_slots(m), forward_slot);
-        for (size_t i = 0; i < micro_slots(m); i++) {
-            const sb_slot *s = &m->slot[first + i];
-            size_t n = s->batch.nmasked;
-            if (!n) continue;
-            memcpy(m->z + s->masked_at * D, m->acts[i].z, n * D * sizeof *m->z);
-            memcpy(m->target + s->masked_at, s->batch.target,
-                   n * sizeof *m->target);
-        }
+        run(m, micro_slots(m), score_slot);
     }
-}
-
-/* Every rank's vectors and targets to all. */
-static void gather_positions(sb_mlm *m, size_t *bytes)
-{
-    int size = sb_comm_size(m->comm);
-    for (int r = 0; r <= size; r++)
-        bytes[r] = m->cut[r] * m->o->shape.dim * sizeof *m->z;
-    sb_comm_gather_cut(m->comm, m->z, bytes);
-    for (int r = 0; r <= size; r++) bytes[r] = m->cut[r] * sizeof *m->target;
-    sb_comm_gather_cut(m->comm, m->target, bytes);
-}
-
-/* Batches, counts and room. */
-static sb_status begin_wave(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
-                            uint64_t first, uint64_t limit, sb_wave *w)
-{
-    vote sum = {0};
-    SB_TRY(share_counts(m, fill_slots(m, corpus, kind, first, limit), &sum));
-    *w = (sb_wave){.masked = (size_t)sum.masked,
-                   .tokens = (size_t)sum.tokens,
-                   .stop = sum.stop != 0};
-    if (w->stop) return SB_OK;
-    return sb_agree(m->comm, room(m, w->masked));
 }
 
 sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
@@ -338,13 +316,15 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
     sb_comm_cause(m->comm, SB_WAIT_ROWS);
     SB_TRY(sb_table_pull(m->table, m->ids, last->token_at + last->batch.tokens,
                          &m->rows, &m->place));
-    forward_slots(m);
+    sb_comm_cause(m->comm, SB_WAIT_WEIGHTS);
+    sb_optimiser_settle(&m->optimiser);
     sb_comm_cause(m->comm, SB_WAIT_HEAD);
-    gather_positions(m, m->grad_cut);
+    forward_slots(m);
+    sb_positions_end(&m->at);
     const sb_head_gradient g = {.scale = w.masked ? 1.0f / (float)w.masked : 0,
-                                .cut = m->cut,
+                                .cut = m->at.cut,
                                 .dz = m->dz};
-    return sb_head_run(m->head, m->z, m->target, w.masked,
+    return sb_head_run(m->head, m->at.z, m->at.target, w.masked,
                        m->training ? &g : NULL, &wave_out->loss_sum);
 }
 
@@ -360,7 +340,8 @@ static sb_status backward_slot(void *context, size_t task, int worker)
     sb_mlm *m = context;
     size_t number = m->micro_first + task;
     const sb_slot *s = &m->slot[number];
-    size_t own = s->masked_at - m->cut[sb_comm_rank(m->comm)];
+    size_t own = m->at.slot_at[m->plan.first_slot + number] -
+                 m->at.cut[sb_comm_rank(m->comm)];
     sb_dropout_rate drop = dropout(m);
     float *grad;
     SB_TRY(sb_tree_leaf(stage_tree(m), &grad));

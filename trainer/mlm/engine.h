@@ -4,8 +4,8 @@
  *
  * Order of a step (docs/architecture.md has the picture):
  *   batches of the own slots -> one small gather (counts, stop, failure)
- *   -> pull token rows -> encoder forward per slot -> gather z and targets
- *   -> head: losses, dz back to its rank -> encoder backward, stage by stage
+ *   -> pull token rows -> encoder forward per slot, z and targets gathered
+ *   meanwhile -> head: losses, dz back to its rank -> encoder backward, stage by stage
  *   from the last to the first, each stage's gradients summed over the slots
  *   and on their way while the next stage is computed -> push row gradients
  *   -> optimiser.
@@ -19,6 +19,7 @@
 #include "comm/reduce.h"
 #include "trainer/mlm/model.h"
 #include "trainer/mlm/optimiser.h"
+#include "trainer/mlm/positions.h"
 #include "trainer/mlm/pretrain.h"
 #include "trainer/mlm/shard_table.h"
 #include "trainer/mlm/sizes.h"
@@ -27,9 +28,8 @@
 typedef struct sb_slot {
     uint64_t first, last; /* sequences of the wave            */
     sb_batch batch;
-    size_t token_at;  /* first of this rank's ids         */
-    size_t masked_at; /* first of the wave's positions    */
-    float *dword;     /* [max tokens, D] row gradients    */
+    size_t token_at; /* first of this rank's ids         */
+    float *dword;    /* [max tokens, D] row gradients    */
 } sb_slot;
 
 /* What a rank waits for, as sb_comm_cause knows it. */
@@ -68,10 +68,10 @@ typedef struct sb_mlm {
     uint32_t *ids; /* this rank's, all own slots */
     const float *rows;
     const uint32_t *place;
-    float *z, *dz;
-    uint32_t *target;
-    size_t ids_cap, z_cap, dz_cap, target_cap;
-    size_t *cut; /* [size + 1] positions of each rank */
+    sb_positions at; /* masked positions of all ranks */
+    float *dz;       /* of the own ones */
+    size_t ids_cap, dz_cap;
+    uint64_t *vote;
     int training;
     size_t micro_first, stage; /* of the tasks in progress */
 } sb_mlm;
@@ -93,7 +93,7 @@ typedef struct sb_wave {
 /* Forward of samples [first, first + batch), or of held-out documents of that
  * range below `limit`. In training, with dropout, and the head's gradients are
  * formed as well, of the mean loss. The wave's targets of all ranks are then in
- * m->target [masked]. A failure of one rank (a damaged block, say) is returned
+ * m->at.target [masked]. A failure of one rank (a damaged block, say) is returned
  * on all. */
 SB_MUST_USE sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus,
                                      sb_wave_kind kind, uint64_t first,

@@ -101,7 +101,7 @@ static double unigrams(const sb_mlm *m, const sb_wave *w,
 {
     double sum = 0;
     for (size_t k = 0; k < w->masked; k++)
-        sum += log((double)counts[m->target[k]] + 1);
+        sum += log((double)counts[m->at.target[k]] + 1);
     return sum;
 }
 

@@ -48,11 +48,17 @@ agree:
 
 void sb_optimiser_close(sb_optimiser *o)
 {
+    if (o->weights) sb_flight_wait(o->weights);
     sb_flight_close(o->weights);
     void *owned[] = {o->own, o->grad, o->m, o->v, o->cut, o->square, o->norm};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
     memset(o, 0, sizeof *o);
+}
+
+void sb_optimiser_settle(sb_optimiser *o)
+{
+    sb_flight_wait(o->weights);
 }
 
 int sb_optimiser_poll(sb_optimiser *o)
@@ -219,7 +225,7 @@ static sb_status update_block(void *context, size_t task, int worker)
     return SB_OK;
 }
 
-/* Own weights to all ranks, all weights here; sb_flight_wait ends it. */
+/* Own weights to all ranks, all weights here; sb_optimiser_settle ends it. */
 static void begin_gather(sb_optimiser *o, float *w)
 {
     int size = sb_comm_size(o->comm);
@@ -255,7 +261,6 @@ sb_status sb_optimiser_step(sb_optimiser *o, const sb_adam_options *a,
     SB_TRY(sb_pool_run(pool, spans, update_span, &j));
     begin_gather(o, w);
     SB_TRY(sb_pool_run(pool, blocks, update_block, &j));
-    sb_flight_wait(o->weights);
     sum_squares(o, 0);
     *norm_out = length;
     return SB_OK;

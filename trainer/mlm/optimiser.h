@@ -3,7 +3,8 @@
  *
  * The replicated vector's gradient arrives by reduce-scatter, stage by stage
  * (comm/reduce.h): a rank updates the spans it owns (and holds their moments),
- * then weights are gathered, while the table's rows are updated where they lie.
+ * then weights are gathered, while the table's rows are updated where they lie
+ * and the next batch is made.
  *
  * Global gradient norm: squares summed in double per span of the vector and
  * block of the vocabulary, in their order: the same number on every rank, for
@@ -54,7 +55,7 @@ size_t sb_optimiser_groups(const sb_layout *l);
 void sb_optimiser_group_name(const sb_layout *l, size_t group, char name[24]);
 
 /* One update from o->grad and the table's gradient: take the norm, clip, update
- * w (gathered on return: equal on all ranks) and the table. `lr` and `step`
+ * w (equal on all ranks after sb_optimiser_settle) and the table. `lr` and `step`
  * (from 1) are those of this update. SB_ENAN on every rank, before anything is
  * changed, if the norm is not finite. Collective. */
 SB_MUST_USE sb_status sb_optimiser_step(sb_optimiser *o,
@@ -62,6 +63,8 @@ SB_MUST_USE sb_status sb_optimiser_step(sb_optimiser *o,
                                         uint64_t step, sb_pool *pool, float *w,
                                         double *norm_out);
 
+/* Wait for the weights that are under way. Before w is read. Collective. */
+void sb_optimiser_settle(sb_optimiser *o);
 /* Move messages, if there are any under way; 1: there are. Local. */
 int sb_optimiser_poll(sb_optimiser *o);
 
