@@ -92,7 +92,8 @@ static void documents_are_numbered_through_the_shards_of_a_split(void **state)
     sb_corpus_close(c);
 }
 
-/* Replace the first `from` in the manifest by `to`; what reading says. */
+/* Replace the first `from` in the manifest by `to`, and the checksum by the
+ * right one; what reading says. */
 static sb_status edited(const char *from, const char *to)
 {
     char *text;
@@ -102,6 +103,7 @@ static sb_status edited(const char *from, const char *to)
     assert_non_null(at);
     char *all =
         sb_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    made_checksum(all);
     assert_int_equal(sb_file_write(manifest, all, strlen(all)), SB_OK);
     static sb_manifest m;
     sb_status st = sb_manifest_read(made_dir, &m);
@@ -144,9 +146,9 @@ static void a_manifest_that_is_not_ours_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(edited("shardbert-corpus", "tar"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 2", "\"version\": 1"), SB_EVERSION);
-    assert_int_equal(edited("\"version\": 2", "\"version\": 2.0"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 2", "\"version\": 2, \"version\": 2"),
+    assert_int_equal(edited("\"version\": 3", "\"version\": 2"), SB_EVERSION);
+    assert_int_equal(edited("\"version\": 3", "\"version\": 3.0"), SB_EFORMAT);
+    assert_int_equal(edited("\"version\": 3", "\"version\": 3, \"version\": 3"),
                      SB_EFORMAT);
     assert_int_equal(edited("\"vocab_size\": 50", "\"vocab_size\": -1"),
                      SB_EFORMAT);
