@@ -292,6 +292,30 @@ metrics.jsonl" ] || fail "a run with damaged checkpoints has changed its folder"
     on1and3 expect 3 "part-00000.pb' is damaged" word2vec --run run --dim 32 --epochs 1 --log error
 }
 
+verified() {
+    local what
+    fresh
+    for what in '' run run/corpus run/word2vec run/mlm run/mlm/ckpt-000000003; do
+        on1 expect 0 ': OK, ' inspect --run run --verify $what
+    done
+    [ "$("$shardbert" inspect --verify run | grep -c ': OK, ')" = 4 ] || fail "not a corpus and three checkpoints"
+    flip run/mlm/ckpt-000000003/part-00000.pb 20000
+    for what in '' run run/mlm run/mlm/ckpt-000000003; do
+        on1 expect 3 "^run/mlm/ckpt-000000003: .*part-00000.pb' is damaged" inspect --run run --verify $what
+    done
+    on1 expect 3 '^run/mlm/ckpt-000000006: OK, ' inspect --verify run/mlm
+    on1and3 expect 3 '^run/corpus: OK, ' inspect --verify run
+    # An older one is not looked at without being asked for.
+    on1and3 expect 0 '^checkpoint run/mlm/ckpt-000000006: phase mlm' inspect run
+    on1 expect 0 ' norm ' inspect run/mlm
+    flip run/corpus/train-00000.mdb 50000
+    on1 expect 3 '^run/corpus: .*train-00000.mdb.* is damaged (checksum)' inspect --verify run
+    on1 expect 3 '^run/word2vec/ckpt-.*: OK, ' inspect --verify run
+    fresh
+    flip run/corpus/counts 100
+    on1 expect 3 "^run/corpus: .*counts' is damaged" inspect --verify run/corpus
+}
+
 other_options() {
     cp base/mlm.used base/word2vec.used .
     on1and3 expect 2 'this run asks for' word2vec --run base --dim 64
@@ -403,7 +427,7 @@ faults() {
 }
 
 for part in ${SB_PARTS:-options config_files texts vocabularies corpora \
-    damaged_corpora damaged_checkpoints other_options questions nan full_disk \
+    damaged_corpora damaged_checkpoints verified other_options questions nan full_disk \
     faults}; do
     start=$SECONDS
     $part
