@@ -11,6 +11,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "dataset/text.h"
+#include "proto/counts.h"
 #include "proto/checkpoint.h"
 
 sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
@@ -148,15 +149,40 @@ static sb_status same_everywhere(const sb_app *a, uint64_t identity,
     return sb_hint("it must lie in a folder that all nodes share");
 }
 
+/* `vocab` leaves the hash of what it made beside it, in its counts. */
+static sb_status check_made(const sb_app *a, const sb_vocab *v)
+{
+    uint64_t *counts;
+    uint32_t V = sb_vocab_size(v);
+    char *path = sb_path_join(a->run, "vocab/" SB_COUNTS_NAME);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+    sb_status st = sb_alloc(V, sizeof *counts, "counts", &counts);
+    if (st == SB_OK) {
+        st = sb_counts_read(path, sb_vocab_hash(v), counts, V);
+        sb_free(counts);
+    }
+    sb_free(path);
+    if (st == SB_ENOENT) return SB_OK; /* it was not made here */
+    if (st != SB_EINVAL && st != SB_EFORMAT) return st;
+    char why[200];
+    snprintf(why, sizeof why, "%.199s", sb_error_last()->text);
+    SB_FAIL(SB_EFORMAT,
+            "'%.150s/vocab/vocab.txt' is not the vocabulary that was made "
+            "there, or its counts are damaged: %s",
+            a->run, why);
+}
+
 sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
 {
+    int own = !sb_config_is_set(a->config, "vocab");
     char *path = NULL;
     sb_vocab *v = NULL;
     sb_status st = sb_app_path(a, "vocab", "vocab/vocab.txt", &path);
     if (st == SB_OK) st = sb_vocab_load(path, &v);
     if (st == SB_ENOENT)
         sb_hint("run `shardbert vocab` first, or name one with --vocab FILE");
-    if (st == SB_EFORMAT && !sb_config_is_set(a->config, "vocab"))
+    if (st == SB_OK && own) st = check_made(a, v);
+    if (st == SB_EFORMAT && own)
         sb_hint("restore the file; `shardbert vocab` makes the same one from "
                 "the same text once it is deleted");
     sb_free(path);

@@ -218,6 +218,33 @@ corpora() {
     on1 hint 3 'shardbert ingest' mlm --run run --vocab base/vocab/vocab.txt --corpus none $small
 }
 
+damaged_vocabularies() {
+    fresh
+    # A letter of a piece in the middle; it is another letter then.
+    sed -i '300,$s/^\([a-y]*\)a\([a-y]*\)$/\1Z\2/' run/vocab/vocab.txt
+    cmp -s base/vocab/vocab.txt run/vocab/vocab.txt && fail "nothing was changed"
+    on1and3 expect 3 "run/vocab/vocab.txt' is not the vocabulary that was made" word2vec --run run --dim 32
+    on1 hint 3 'restore the file' mlm --run run $small
+    on1 expect 3 'is not the vocabulary that was made' ingest --run run --source text:base/text.txt
+    # Where nothing of its making is left, corpus and checkpoints know its hash.
+    rm run/vocab/counts.pb
+    on1and3 expect 2 'made with another vocabulary' word2vec --run run --dim 32
+    on1 expect 2 'another vocabulary' mlm --run run $small
+    on1 expect 2 'another vocabulary' fill --run run 'a [MASK]'
+    on1 expect 2 'another vocabulary' neighbours --run run the
+    cp base/vocab/vocab.txt run/vocab/
+    flip run/vocab/vocab.txt 2000
+    on1and3 expect 3 "run/vocab/vocab.txt', line [0-9]*: not UTF-8" mlm --run run $small
+    fresh
+    flip run/vocab/counts.pb 50
+    on1 expect 3 "counts.pb' is damaged" mlm --run run $small
+    fresh
+    flip run/corpus/made-from 20
+    on1 expect 2 "made from other input.*run/corpus/made-from" ingest --run run --source text:base/text.txt --documents paragraph
+    flip run/vocab/made-from 20
+    on1 expect 2 "made from other input.*run/vocab/made-from" vocab --run run --source text:base/text.txt --documents paragraph
+}
+
 damaged_corpora() {
     fresh
     rm -rf run/word2vec run/mlm
@@ -427,7 +454,7 @@ faults() {
 }
 
 for part in ${SB_PARTS:-options config_files texts vocabularies corpora \
-    damaged_corpora damaged_checkpoints verified other_options questions nan full_disk \
+    damaged_vocabularies damaged_corpora damaged_checkpoints verified other_options questions nan full_disk \
     faults}; do
     start=$SECONDS
     $part
