@@ -10,7 +10,7 @@
 
 #define SB_MANIFEST_NAME   "corpus.json"
 #define SB_MANIFEST_FORMAT "shardbert-corpus"
-enum { SB_MANIFEST_VERSION = 2, SB_STATS = 9 };
+enum { SB_MANIFEST_VERSION = 3, SB_STATS = 9 };
 
 extern const char *const sb_split_name[2];
 
@@ -24,7 +24,7 @@ extern const sb_stat sb_stats[SB_STATS];
 /* What must hold of any manifest; SB_EFORMAT. */
 SB_MUST_USE sb_status sb_manifest_check(const sb_manifest *m);
 
-/* Free *text_out with free(). */
+/* Its last key is the checksum of all before it. Free *text_out with free(). */
 SB_MUST_USE sb_status sb_manifest_text(const sb_manifest *m, char **text_out,
                                        size_t *bytes_out);
 

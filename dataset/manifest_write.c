@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/hash.h"
 #include "comm/base/mem.h"
 #include "dataset/manifest_text.h"
 #include "dataset/text.h"
@@ -202,7 +203,7 @@ static void put_all(FILE *f, const sb_manifest *m)
         fputs(i ? ",\n" : "\n", f);
         put_shard(f, &m->shard[i]);
     }
-    fputs("\n ]\n}\n", f);
+    fputs("\n ],\n", f);
 }
 
 sb_status sb_manifest_text(const sb_manifest *m, char **text_out,
@@ -212,7 +213,11 @@ sb_status sb_manifest_text(const sb_manifest *m, char **text_out,
     FILE *f = open_memstream(&text, bytes_out);
     if (f) {
         put_all(f, m);
-        int bad = ferror(f);
+        int bad = fflush(f) != 0;
+        if (!bad)
+            fprintf(f, " \"crc32c\": \"%08" PRIx32 "\"\n}\n",
+                    sb_crc32c(0, text, *bytes_out));
+        bad |= ferror(f);
         if (fclose(f) == 0 && !bad) {
             *text_out = text;
             return SB_OK;

@@ -24,9 +24,9 @@
  * Life of a shard: one process writes <path>.tmp, appends blocks in key order
  * (MDB_APPEND), seals it (sync, rename to <path>), and nobody writes to it
  * again. Readers open it MDB_RDONLY | MDB_NOLOCK: no lock file, no stale
- * reader, no dependence on the file system's locks. Before opening, the
- * caller's expected file size is checked, because LMDB reads a shortened file
- * with SIGBUS.
+ * reader, no dependence on the file system's locks. Before LMDB sees the file,
+ * its size and LMDB's own pages are checked (dataset/shard_tree.h): it trusts
+ * them, and would crash on damaged ones.
  *
  * Knows nothing of ranks, batches, or training.
  */

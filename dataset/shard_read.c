@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * shard_read.c - the reading half of dataset/shard.h.
  *
- * LMDB has no checksums and trusts its file: a short file is SIGBUS, a
- * damaged meta page may be SIGFPE. So, in this order:
- *   1. before LMDB sees the file: its size, and that both meta pages describe
- *      a file of that size (check_meta);
+ * LMDB has no checksums and trusts its file. So, in this order:
+ *   1. before LMDB sees the file: its size, and every page of LMDB's own that
+ *      a lookup can touch (dataset/shard_tree.h);
  *   2. the summary's checksum, sums and sizes, at open;
  *   3. each block's checksum and invariants, at its first read.
- * What this cannot see is damage in LMDB's own tree pages (a few per shard):
- * a lookup through them may fail, or crash; it cannot give wrong ids, because
- * a block knows its number and its checksum.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,10 +19,12 @@
 #include "comm/base/hash.h"
 #include "comm/base/mem.h"
 #include "dataset/shard_format.h"
+#include "dataset/shard_tree.h"
 
 struct sb_shard_reader {
     char *path;
     uint64_t bytes, page_bytes;
+    uint64_t blocks; /* that LMDB holds */
     MDB_env *env;
     MDB_txn *txn; /* held for the reader's life: the file never changes */
     MDB_dbi dbi;
@@ -37,58 +35,9 @@ struct sb_shard_reader {
 
 /* ---- before LMDB --------------------------------------------------------- */
 
-/* LMDB's data format 1: a page header of 16 bytes, then the meta record. */
-typedef struct meta_page {
-    uint64_t page_number;
-    uint16_t pad, flags;
-    uint32_t bounds;
-    uint32_t magic, version;
-    uint64_t address, map_bytes;
-    uint32_t page_bytes; /* md_pad of the free list */
-    uint32_t rest[11];
-    struct {
-        uint32_t pad;
-        uint16_t flags, depth;
-        uint64_t branch, leaf, overflow, entries, root;
-    } main;
-    uint64_t last_page, txn;
-} meta_page;
-_Static_assert(sizeof(meta_page) == 152, "LMDB's MDB_meta on 64 bits");
-
-enum { META_FLAG = 0x08, PAGE_MIN = 4096, PAGE_MAX = 1 << 16 };
-
-static sb_status check_meta(sb_shard_reader *r, int fd)
-{
-    const char *path = r->path;
-    uint64_t at = 0, bytes = r->bytes;
-    for (int i = 0; i < 2; i++) {
-        meta_page m;
-        ssize_t got = pread(fd, &m, sizeof m, (off_t)at);
-        SB_REQUIRE(got >= 0, SB_EIO, "cannot read shard '%s': %s", path,
-                   strerror(errno));
-        SB_REQUIRE(got == (ssize_t)sizeof m && m.magic == 0xBEEFC0DEu &&
-                       (m.flags & META_FLAG) && m.version == 1 &&
-                       m.page_number == (uint64_t)i,
-                   SB_EFORMAT,
-                   "'%s' is not a shard, or meta page %d is damaged", path, i);
-        uint64_t page = m.page_bytes;
-        SB_REQUIRE(
-            page >= PAGE_MIN && page <= PAGE_MAX && (page & (page - 1)) == 0 &&
-                m.last_page >= 1 && m.last_page < bytes / page &&
-                bytes % page == 0 &&
-                (m.main.root <= m.last_page || m.main.root == UINT64_MAX) &&
-                m.main.depth < 32,
-            SB_EFORMAT,
-            "shard '%s': meta page %d does not fit a file of %llu bytes", path,
-            i, (unsigned long long)bytes);
-        at = r->page_bytes = page;
-    }
-    return SB_OK;
-}
-
 static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
 {
-    int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+    int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         int why = errno;
         sb_status st =
@@ -109,7 +58,8 @@ static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
                      (unsigned long long)bytes_expected);
     } else {
         r->bytes = (uint64_t)s.st_size;
-        st = check_meta(r, fd);
+        st = sb_shard_tree_check(fd, r->path, r->bytes, &r->page_bytes,
+                                 &r->blocks);
     }
     close(fd);
     return st;
@@ -117,23 +67,16 @@ static sb_status check_file(sb_shard_reader *r, uint64_t bytes_expected)
 
 /* ---- the summary --------------------------------------------------------- */
 
-/* LMDB does not look whether a value ends inside the file. Its page begins 16
- * bytes before it with its own number, which tells where we are. */
+/* The page header before a value says the same of it as the index. */
 static int value_fits(const sb_shard_reader *r, const MDB_val *value)
 {
-    const unsigned char *v = value->mv_data;
-    uint64_t page;
-    if ((uintptr_t)v % r->page_bytes != SB_SHARD_PAGE_HEAD ||
-        value->mv_size % r->page_bytes != r->page_bytes - SB_SHARD_PAGE_HEAD)
-        return 0;
-    memcpy(&page, v - SB_SHARD_PAGE_HEAD, sizeof page);
-    return page < r->bytes / r->page_bytes &&
-           value->mv_size <=
-               r->bytes - page * r->page_bytes - SB_SHARD_PAGE_HEAD;
+    sb_page_head h;
+    memcpy(&h, (const char *)value->mv_data - sizeof h, sizeof h);
+    return h.flags == SB_PAGE_OVERFLOW &&
+           h.pages == (value->mv_size + sizeof h) / r->page_bytes;
 }
 
-/* The value under `number`: inside the file, with the right magic and
- * checksum. */
+/* The value under `number`, with the right magic and checksum. */
 static sb_status get(const sb_shard_reader *r, uint64_t number,
                      const char *magic, const char *what,
                      const unsigned char **value_out, size_t *bytes_out)
@@ -145,7 +88,7 @@ static sb_status get(const sb_shard_reader *r, uint64_t number,
     SB_REQUIRE(rc == 0, SB_EFORMAT, "shard '%s': %s: %s", r->path, what,
                mdb_strerror(rc));
     SB_REQUIRE(value_fits(r, &value), SB_EFORMAT,
-               "shard '%s': %s does not lie in the file", r->path, what);
+               "shard '%s': %s is not where its index says", r->path, what);
     const unsigned char *v = value.mv_data;
     SB_REQUIRE(memcmp(v, magic, 3) == 0, SB_EFORMAT,
                "shard '%s': %s is something else", r->path, what);
@@ -196,13 +139,10 @@ static sb_status read_summary(sb_shard_reader *r)
                    bytes == sb_shard_pad(sb_summary_used(n->blocks),
                                          (size_t)r->page_bytes),
                SB_EFORMAT, "shard '%s': the summary has a wrong size", r->path);
-    MDB_stat s;
-    SB_REQUIRE(mdb_stat(r->txn, r->dbi, &s) == 0 &&
-                   s.ms_entries == n->blocks + 1,
-               SB_EFORMAT,
-               "shard '%s': its summary says %llu blocks, it holds "
-               "another number",
-               r->path, (unsigned long long)n->blocks);
+    SB_REQUIRE(n->blocks == r->blocks, SB_EFORMAT,
+               "shard '%s': its summary says %llu blocks, it holds %llu",
+               r->path, (unsigned long long)n->blocks,
+               (unsigned long long)r->blocks);
     r->index = (const void *)(v + sizeof *r->summary);
     SB_TRY(check_sums(r));
     return sb_alloc((size_t)n->blocks, sizeof *r->block, "block list",

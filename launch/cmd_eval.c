@@ -70,14 +70,25 @@ static sb_status read_tensors(job *j, sb_ckpt *ckpt, const sb_vocab *v)
     return st;
 }
 
+typedef struct reading {
+    job *j;
+    const sb_vocab *vocab;
+} reading;
+
+static sb_status take(sb_ckpt *k, void *arg)
+{
+    reading *r = arg;
+    sb_free(r->j->read);
+    r->j->read = NULL;
+    return sb_agree(r->j->app->comm, read_tensors(r->j, k, r->vocab));
+}
+
 static sb_status read_checkpoint(job *j)
 {
     sb_vocab *v = NULL;
-    sb_ckpt *ckpt = NULL;
     sb_status st = sb_app_vocab(j->app, &v);
-    if (st == SB_OK) st = sb_app_word2vec(j->app, v, &ckpt);
-    if (st == SB_OK) st = sb_agree(j->app->comm, read_tensors(j, ckpt, v));
-    sb_ckpt_close(ckpt);
+    reading r = {j, v};
+    if (st == SB_OK) st = sb_app_word2vec(j->app, v, take, &r);
     sb_vocab_close(v);
     return st;
 }

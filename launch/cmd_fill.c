@@ -11,7 +11,7 @@
 #include "dataset/tokenize.h"
 #include "launch/common.h"
 #include "trainer/mlm/fill.h"
-#include "trainer/state.h"
+#include "trainer/resume.h"
 
 enum { MASKS_MAX = 32 };
 
@@ -87,18 +87,19 @@ static sb_status fill_input(job *j)
     return st;
 }
 
+static sb_status take(sb_ckpt *k, void *arg)
+{
+    job *j = arg;
+    return sb_filler_open(j->app->comm, k, j->vocab, &j->filler);
+}
+
 static sb_status open_model(job *j, const char *dir)
 {
-    sb_comm *c = j->app->comm;
-    sb_ckpt *ckpt = NULL;
-    SB_TRY(sb_state_latest(c, dir, &ckpt));
-    if (!ckpt) {
-        sb_fail(SB_ENOENT, __FILE__, __LINE__, "no model in '%s'", dir);
-        return sb_hint("run `shardbert mlm` first, or name its --run folder");
-    }
-    sb_status st = sb_filler_open(c, ckpt, j->vocab, &j->filler);
-    sb_ckpt_close(ckpt);
-    return st;
+    int found;
+    SB_TRY(sb_state_read(j->app->comm, dir, take, j, &found));
+    if (found) return SB_OK;
+    sb_fail(SB_ENOENT, __FILE__, __LINE__, "no model in '%s'", dir);
+    return sb_hint("run `shardbert mlm` first, or name its --run folder");
 }
 
 sb_status sb_cmd_fill(sb_app *a)

@@ -314,7 +314,10 @@ static sb_status done_before(job *j, char **used_out)
     sb_status st = sb_comm_rank(c) == 0 ? reweigh(j, &changed) : SB_OK;
     SB_TRY(sb_agree(c, st));
     sb_comm_bcast(c, &changed, sizeof changed, 0);
-    if (changed) SB_TRY(sb_app_begin(j->app, "ingest", used_out));
+    if (changed) {
+        SB_TRY(sb_app_begin(j->app, "ingest", used_out));
+        SB_TRY(sb_app_record(j->app, "ingest", *used_out));
+    }
     sb_log(SB_LOG_INFO, "ingest: done before%s, in %s",
            changed ? ", the weights are new" : "", j->dir);
     return SB_OK;
@@ -404,6 +407,7 @@ sb_status sb_cmd_ingest(sb_app *a)
         goto out;
     }
     SB_GOTO(st, sb_app_begin(a, "ingest", &used), out);
+    SB_GOTO(st, sb_app_record(a, "ingest", used), out);
     st = work(j, used);
 out:
     sb_ingest_close(j->ingest);

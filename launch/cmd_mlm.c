@@ -125,8 +125,10 @@ static sb_status train(sb_app *a, sb_corpus *corpus, const sb_vocab *vocab,
     sb_status st;
     SB_GOTO(st, sb_app_corpus(a, SB_HELDOUT, &heldout), out);
     SB_GOTO(st, sb_app_begin(a, "mlm", &used), out);
-    sb_app_compare_options(a, o->dir);
+    sb_begun_run begun = {a, "mlm", used};
     o->config = used;
+    o->begun = sb_app_begun;
+    o->begun_arg = &begun;
     SB_GOTO(st, sb_mlm_train(a->comm, corpus, heldout, vocab, o), out);
     st =
         sb_agree(a->comm, sb_comm_rank(a->comm) == 0 ? summary(o->dir) : SB_OK);

@@ -256,6 +256,7 @@ sb_status sb_cmd_vocab(sb_app *a)
         goto out;
     }
     SB_GOTO(st, sb_app_begin(a, "vocab", &used), out);
+    SB_GOTO(st, sb_app_record(a, "vocab", used), out);
     st = work(&j, dir, from);
 out:
     sb_words_close(j.words);

@@ -59,8 +59,10 @@ sb_status sb_cmd_word2vec(sb_app *a)
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &corpus), out);
     SB_GOTO(st, sb_app_begin(a, "word2vec", &used), out);
     SB_GOTO(st, sb_agree(a->comm, sb_app_path(a, NULL, "word2vec", &dir)), out);
-    sb_app_compare_options(a, dir);
+    sb_begun_run begun = {a, "word2vec", used};
     sb_w2v_options o = options(a, dir, used, &files);
+    o.begun = sb_app_begun;
+    o.begun_arg = &begun;
     st = sb_w2v_train(a->comm, corpus, vocab, &o);
 out:
     sb_test_files_close(&files);

@@ -11,8 +11,8 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "dataset/text.h"
+#include "proto/counts.h"
 #include "proto/checkpoint.h"
-#include "trainer/state.h"
 
 sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
                       char **path_out)
@@ -24,18 +24,13 @@ sb_status sb_app_path(const sb_app *a, const char *option, const char *rest,
     return SB_OK;
 }
 
-static sb_status write_used(const sb_app *a, const char *phase,
-                            const char *text)
+/* Rank 0 */
+static sb_status make_folder(const sb_app *a, const char *phase)
 {
     SB_TRY(sb_dir_make(a->run));
-    char *path = sb_format("%s/%s.used", a->run, phase);
-    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
-    sb_status st = sb_file_write(path, text, strlen(text));
-    sb_free(path);
-    SB_TRY(st);
     char *dir = sb_path_join(a->run, phase);
     SB_REQUIRE(dir, SB_ENOMEM, "out of memory: a path");
-    st = sb_ckpt_sweep(dir);
+    sb_status st = sb_ckpt_sweep(dir);
     sb_free(dir);
     return st;
 }
@@ -46,14 +41,31 @@ sb_status sb_app_begin(const sb_app *a, const char *phase, char **effective_out)
     sb_status st = text ? SB_OK
                         : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
                                   "out of memory: configuration");
-    if (st == SB_OK && sb_comm_rank(a->comm) == 0)
-        st = write_used(a, phase, text);
+    if (st == SB_OK && sb_comm_rank(a->comm) == 0) st = make_folder(a, phase);
     st = sb_agree(a->comm, st);
     if (st == SB_OK)
         *effective_out = text;
     else
         sb_free(text);
     return st;
+}
+
+/* Rank 0 */
+static sb_status write_used(const sb_app *a, const char *phase,
+                            const char *text)
+{
+    char *path = sb_format("%s/%s.used", a->run, phase);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+    sb_status st = sb_file_write(path, text, strlen(text));
+    sb_free(path);
+    return st;
+}
+
+sb_status sb_app_record(const sb_app *a, const char *phase, const char *text)
+{
+    sb_status st = SB_OK;
+    if (sb_comm_rank(a->comm) == 0) st = write_used(a, phase, text);
+    return sb_agree(a->comm, st);
 }
 
 /* Options that may change between runs without a word: where things lie, how
@@ -99,21 +111,32 @@ static void compare_options(const sb_app *a, const sb_config *then)
     }
 }
 
+/* Rank 0 speaks. A checkpoint of another version may have other options. */
+static void compare_with(const sb_app *a, const char *config)
+{
+    sb_config *then = NULL;
+    if (sb_config_open(sb_options, sb_options_n, &then) == SB_OK &&
+        sb_config_parse(then, config, "the checkpoint") == SB_OK)
+        compare_options(a, then);
+    sb_config_close(then);
+}
+
 void sb_app_compare_options(const sb_app *a, const char *dir)
 {
     char *latest = NULL;
     sb_ckpt *ckpt = NULL;
-    sb_config *then = NULL;
     if (sb_comm_rank(a->comm) == 0 && sb_ckpt_latest(dir, &latest) == SB_OK &&
-        sb_ckpt_open(latest, &ckpt) == SB_OK &&
-        sb_config_open(sb_options, sb_options_n, &then) == SB_OK) {
-        const char *text = sb_ckpt_get_meta(ckpt)->config;
-        if (text && sb_config_parse(then, text, latest) == SB_OK)
-            compare_options(a, then);
-    }
-    sb_config_close(then);
+        sb_ckpt_open(latest, &ckpt) == SB_OK)
+        compare_with(a, sb_ckpt_get_meta(ckpt)->config);
     sb_ckpt_close(ckpt);
     sb_free(latest);
+}
+
+sb_status sb_app_begun(void *arg, const char *config)
+{
+    const sb_begun_run *b = arg;
+    if (config && sb_comm_rank(b->app->comm) == 0) compare_with(b->app, config);
+    return sb_app_record(b->app, b->phase, b->effective);
 }
 
 /* Files that nodes see differently (an old copy, a folder that is not shared)
@@ -126,15 +149,40 @@ static sb_status same_everywhere(const sb_app *a, uint64_t identity,
     return sb_hint("it must lie in a folder that all nodes share");
 }
 
+/* `vocab` leaves the hash of what it made beside it, in its counts. */
+static sb_status check_made(const sb_app *a, const sb_vocab *v)
+{
+    uint64_t *counts;
+    uint32_t V = sb_vocab_size(v);
+    char *path = sb_path_join(a->run, "vocab/" SB_COUNTS_NAME);
+    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
+    sb_status st = sb_alloc(V, sizeof *counts, "counts", &counts);
+    if (st == SB_OK) {
+        st = sb_counts_read(path, sb_vocab_hash(v), counts, V);
+        sb_free(counts);
+    }
+    sb_free(path);
+    if (st == SB_ENOENT) return SB_OK; /* it was not made here */
+    if (st != SB_EINVAL && st != SB_EFORMAT) return st;
+    char why[200];
+    snprintf(why, sizeof why, "%.199s", sb_error_last()->text);
+    SB_FAIL(SB_EFORMAT,
+            "'%.150s/vocab/vocab.txt' is not the vocabulary that was made "
+            "there, or its counts are damaged: %s",
+            a->run, why);
+}
+
 sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
 {
+    int own = !sb_config_is_set(a->config, "vocab");
     char *path = NULL;
     sb_vocab *v = NULL;
     sb_status st = sb_app_path(a, "vocab", "vocab/vocab.txt", &path);
     if (st == SB_OK) st = sb_vocab_load(path, &v);
     if (st == SB_ENOENT)
         sb_hint("run `shardbert vocab` first, or name one with --vocab FILE");
-    if (st == SB_EFORMAT && !sb_config_is_set(a->config, "vocab"))
+    if (st == SB_OK && own) st = check_made(a, v);
+    if (st == SB_EFORMAT && own)
         sb_hint("restore the file; `shardbert vocab` makes the same one from "
                 "the same text once it is deleted");
     sb_free(path);
@@ -209,27 +257,36 @@ sb_status sb_app_sampling(const sb_app *a, const sb_vocab *v,
     return st;
 }
 
-sb_status sb_app_word2vec(const sb_app *a, const sb_vocab *v, sb_ckpt **out)
+typedef struct vectors {
+    const char *dir;
+    const sb_vocab *vocab;
+    sb_take take;
+    void *arg;
+} vectors;
+
+static sb_status take_vectors(sb_ckpt *k, void *arg)
+{
+    const vectors *v = arg;
+    if (sb_ckpt_get_meta(k)->vocab_hash == sb_vocab_hash(v->vocab))
+        return v->take(k, v->arg);
+    sb_fail(SB_EINVAL, __FILE__, __LINE__,
+            "the vectors in '%s' were made with another vocabulary", v->dir);
+    return sb_hint("use the run folder's own vocabulary");
+}
+
+sb_status sb_app_word2vec(const sb_app *a, const sb_vocab *v, sb_take take,
+                          void *arg)
 {
     char *dir = NULL;
-    sb_ckpt *ckpt = NULL;
+    int found;
     SB_TRY(sb_agree(a->comm, sb_app_path(a, NULL, "word2vec", &dir)));
-    sb_status st = sb_state_latest(a->comm, dir, &ckpt);
-    if (st == SB_OK && !ckpt) {
+    vectors w = {dir, v, take, arg};
+    sb_status st = sb_state_read(a->comm, dir, take_vectors, &w, &found);
+    if (st == SB_OK && !found) {
         st = sb_fail(SB_ENOENT, __FILE__, __LINE__, "no vectors in '%s'", dir);
         sb_hint("run `shardbert word2vec` first, or name its --run folder");
     }
-    if (st == SB_OK && sb_ckpt_get_meta(ckpt)->vocab_hash != sb_vocab_hash(v)) {
-        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                     "the vectors in '%s' were made with another vocabulary",
-                     dir);
-        sb_hint("use the run folder's own vocabulary");
-    }
     sb_free(dir);
-    if (st == SB_OK)
-        *out = ckpt;
-    else
-        sb_ckpt_close(ckpt);
     return st;
 }
 

@@ -11,7 +11,7 @@
 #include "dataset/source.h"
 #include "dataset/vocab.h"
 #include "launch/options.h"
-#include "proto/checkpoint.h"
+#include "trainer/resume.h"
 
 typedef struct sb_app {
     sb_comm *comm;
@@ -38,16 +38,27 @@ SB_MUST_USE sb_status sb_cmd_show_batch(sb_app *a);
 SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
                                   const char *rest, char **path_out);
 
-/* On rank 0: make the run folder, write the effective configuration of this
- * phase as <run>/<phase>.used, remove what killed writers left in
- * <run>/<phase>. Collective. */
+/* The effective configuration of this phase (sb_free). On rank 0: make the run
+ * folder, remove what killed writers left in <run>/<phase>. Collective. */
 SB_MUST_USE sb_status sb_app_begin(const sb_app *a, const char *phase,
                                    char **effective_out);
+/* On rank 0: write that configuration as <run>/<phase>.used. Not before it is
+ * known that the phase is not refused. Collective. */
+SB_MUST_USE sb_status sb_app_record(const sb_app *a, const char *phase,
+                                    const char *effective);
 
-/* Warn of options that differ from those of the newest checkpoint in `dir`,
- * from which the run would go on, if they change its course. Rank 0 speaks;
- * local. */
+/* Warn of options that differ from those of the newest checkpoint in `dir`, if
+ * they change a run's course. Rank 0 speaks; local. */
 void sb_app_compare_options(const sb_app *a, const char *dir);
+
+/* For the trainers' `begun` (trainer/resume.h), arg a sb_begun_run: sb_app_record,
+ * and rank 0 warns of options that differ from those of the checkpoint the run
+ * goes on from, if they change its course. */
+typedef struct sb_begun_run {
+    const sb_app *app;
+    const char *phase, *effective;
+} sb_begun_run;
+SB_MUST_USE sb_status sb_app_begun(void *arg, const char *config);
 
 /* Load the vocabulary (--vocab or the run's). Collective. */
 SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
@@ -61,10 +72,11 @@ SB_MUST_USE sb_status sb_app_sampling(const sb_app *a, const sb_vocab *v,
                                       const sb_corpus *train,
                                       sb_sampling *sampling_out);
 
-/* Open the newest checkpoint of the run's word2vec, made with vocabulary v.
- * SB_ENOENT: none; SB_EINVAL: made with another. Collective. */
+/* Let `take` have the newest whole checkpoint of the run's word2vec, made with
+ * vocabulary v (trainer/resume.h). SB_ENOENT: none; SB_EINVAL: made with
+ * another. Collective. */
 SB_MUST_USE sb_status sb_app_word2vec(const sb_app *a, const sb_vocab *v,
-                                      sb_ckpt **ckpt_out);
+                                      sb_take take, void *arg);
 
 /* Open the sources of --source, read as the options say. Collective. */
 SB_MUST_USE sb_status sb_app_sources(const sb_app *a, sb_sources **out);

@@ -223,3 +223,32 @@ sb_status sb_inspect_corpus(const sb_app *a, const char *dir)
     sb_free(m);
     return st;
 }
+
+/* ---- verify -------------------------------------------------------------- */
+
+static sb_status read_split(const char *dir, sb_split split, uint64_t *blocks)
+{
+    sb_corpus *c;
+    sb_status st = sb_corpus_open(dir, split, &c);
+    if (st == SB_EINVAL) return SB_OK; /* it has no document */
+    SB_TRY(st);
+    for (uint64_t i = 0; i < sb_corpus_blocks(c) && st == SB_OK; i++) {
+        sb_block b;
+        st = sb_corpus_block(c, i, &b);
+        ++*blocks;
+    }
+    sb_corpus_close(c);
+    return st;
+}
+
+sb_status sb_verify_corpus(const char *dir)
+{
+    uint64_t blocks = 0;
+    sb_status st = read_split(dir, SB_TRAIN, &blocks);
+    if (st == SB_OK) st = read_split(dir, SB_HELDOUT, &blocks);
+    if (st == SB_OK)
+        printf("%s: OK, %" PRIu64 " blocks\n", dir, blocks);
+    else
+        printf("%s: %s\n", dir, sb_error_last()->text);
+    return st;
+}

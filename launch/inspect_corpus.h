@@ -10,6 +10,10 @@
  * the vocabulary of the run the corpus lies in). */
 SB_MUST_USE sb_status sb_inspect_corpus(const sb_app *a, const char *dir);
 
+/* Read every block and the counts; a line to standard output that says that
+ * all is whole, or the first damage. */
+SB_MUST_USE sb_status sb_verify_corpus(const char *dir);
+
 /* The train split of the corpus in `dir`, and the vocabulary it was made with:
  * --vocab, or the one beside the corpus, or the run's. SB_EINVAL if it is
  * another. */

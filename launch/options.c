@@ -193,6 +193,9 @@ const sb_option sb_options[] = {
          "write the text a corpus trains on: a sentence a line, pieces between "
          "blanks; sources' weights play no part"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
+    BOOL("verify", LOOK, "false",
+         "read everything, every checkpoint of a phase, and say what is whole; "
+         "exit code 3 if something is damaged"),
     TEXT("analogies", W2V | EVAL, NULL, "FILE",
          "questions to answer: ': section' lines, four words a line"),
     LIST("similarity", W2V | EVAL, "FILE[,FILE]",

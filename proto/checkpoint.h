@@ -104,8 +104,26 @@ SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep);
 
 /* ---- reading ------------------------------------------------------------- */
 
+/* The steps of the complete checkpoints in dir, newest first (sb_free); none,
+ * or no folder: *n_out = 0. */
+SB_MUST_USE sb_status sb_ckpt_steps(const char *dir, uint64_t **steps_out,
+                                    size_t *n_out);
+/* <dir>/ckpt-<step> in new memory (sb_free), or NULL. */
+char *sb_ckpt_path(const char *dir, uint64_t step);
 /* The path of the newest complete checkpoint in dir (sb_free); SB_ENOENT. */
 SB_MUST_USE sb_status sb_ckpt_latest(const char *dir, char **path_out);
+
+/* What opening and reading say. SB_EFORMAT: it is damaged. SB_ENOENT: a file
+ * of it is missing. SB_EIO: it cannot be read. SB_EVERSION, SB_EINVAL: it is
+ * whole, and not what was asked for. */
+static inline int sb_ckpt_is_damage(sb_status st)
+{
+    return st == SB_EFORMAT || st == SB_ENOENT || st == SB_EIO;
+}
+/* One caller, nobody reading: rename a damaged checkpoint to
+ * ckpt-<step>.damaged, so that it is neither counted nor in the way of another
+ * one of its step. */
+SB_MUST_USE sb_status sb_ckpt_set_aside(const char *dir, uint64_t step);
 
 typedef struct sb_ckpt sb_ckpt;
 SB_MUST_USE sb_status sb_ckpt_open(const char *path, sb_ckpt **ckpt_out);
@@ -114,14 +132,21 @@ const sb_ckpt_meta *sb_ckpt_get_meta(const sb_ckpt *c); /* borrowed */
 size_t sb_ckpt_tensors(const sb_ckpt *c);
 const sb_tensor *sb_ckpt_tensor(const sb_ckpt *c, size_t i);
 size_t sb_ckpt_parts(const sb_ckpt *c);
-/* Index of a tensor by name, or SB_ENOENT. */
+/* Index of a tensor by name. SB_EINVAL: there is none. */
 SB_MUST_USE sb_status sb_ckpt_find(const sb_ckpt *c, const char *name,
                                    size_t *index_out);
 /* Elements [first, first + n) of tensor `name` into data. `want` is what the
- * caller expects: another dtype or shape is SB_EFORMAT with both in the
+ * caller expects: another dtype or shape is SB_EINVAL with both in the
  * message. Checksums of the chunks touched are verified. */
 SB_MUST_USE sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want,
                                   uint64_t first, uint64_t n, void *data);
+/* Hand all elements of tensor i to `each`, in order, a chunk at a time, each
+ * chunk verified. data is borrowed for the call. */
+typedef void (*sb_ckpt_each)(void *arg, const void *data, size_t bytes);
+SB_MUST_USE sb_status sb_ckpt_scan(sb_ckpt *c, size_t i, sb_ckpt_each each,
+                                   void *arg);
+/* Read everything, and say the first thing that is wrong. */
+SB_MUST_USE sb_status sb_ckpt_verify(sb_ckpt *c);
 /* One hash over all tensors, in the order of their names: name, dtype, shape,
  * then elements; the same for the same contents however they were sharded.
  * Reads (and so verifies) everything. */

@@ -44,30 +44,6 @@ struct sb_ckpt {
     sb_message message;
 };
 
-/* ---- finding one --------------------------------------------------------- */
-
-sb_status sb_ckpt_latest(const char *dir, char **path_out)
-{
-    char **name;
-    size_t n;
-    SB_TRY(sb_dir_list(dir, &name, &n));
-    uint64_t step, best = 0;
-    int found = 0;
-    for (size_t i = 0; i < n; i++)
-        if (sb_ckpt_name_step(name[i], &step) && (!found || step > best)) {
-            best = step;
-            found = 1;
-        }
-    sb_names_free(name, n);
-    SB_REQUIRE(found, SB_ENOENT, "no checkpoint in '%s'", dir);
-    char last[SB_CKPT_NAME_ROOM];
-    sb_ckpt_name(best, last);
-    char *path = sb_path_join(dir, last);
-    SB_REQUIRE(path, SB_ENOMEM, "out of memory: a path");
-    *path_out = path;
-    return SB_OK;
-}
-
 /* ---- opening ------------------------------------------------------------- */
 
 /* A plain file of the folder, and its size. */
@@ -162,8 +138,11 @@ static sb_status take_parts(sb_ckpt *c, const Shardbert__Manifest *m)
 
 static sb_status take_manifest(sb_ckpt *c, const uint8_t *data, size_t bytes)
 {
-    Shardbert__Manifest *m = shardbert__manifest__unpack(NULL, bytes, data);
-    SB_REQUIRE(m, SB_EFORMAT, "it is not a manifest");
+    sb_unpacker u;
+    sb_unpacker_start(&u, bytes);
+    Shardbert__Manifest *m =
+        shardbert__manifest__unpack(&u.allocator, bytes, data);
+    if (!m) return sb_unpacker_failed(&u, SB_MANIFEST_NAME, "a manifest");
     sb_status st = SB_OK;
     if (m->format != SB_CKPT_FORMAT)
         st = sb_fail(SB_EVERSION, __FILE__, __LINE__,
@@ -172,12 +151,12 @@ static sb_status take_manifest(sb_ckpt *c, const uint8_t *data, size_t bytes)
     if (st == SB_OK) st = take_meta(c, m);
     if (st == SB_OK) st = take_tensors(c, m);
     if (st == SB_OK) st = take_parts(c, m);
-    shardbert__manifest__free_unpacked(m, NULL);
+    shardbert__manifest__free_unpacked(m, &u.allocator);
     return st;
 }
 
 #define HINT_DAMAGED                                                           \
-    "delete this checkpoint: the one before it, if it was kept, is used then"
+    "`shardbert inspect --verify` on its folder tells which ones are whole"
 
 /* Say which checkpoint a failure is about, and how to go on without it. */
 static sb_status about(const sb_ckpt *c, sb_status st)
@@ -285,7 +264,7 @@ sb_status sb_ckpt_find(const sb_ckpt *c, const char *name, size_t *index_out)
         else
             lo = mid + 1;
     }
-    SB_FAIL(SB_ENOENT, "checkpoint '%s' has no tensor '%s'", c->path, name);
+    SB_FAIL(SB_EINVAL, "checkpoint '%s' has no tensor '%s'", c->path, name);
 }
 
 /* ---- elements ------------------------------------------------------------ */
@@ -323,12 +302,15 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
                "'%s': the frame at byte %" PRIu64 " is not the one the "
                "manifest describes",
                c->opened_name, r->offset);
+    sb_unpacker u;
+    sb_unpacker_start(&u, c->message.frame.bytes);
     Shardbert__TensorChunk *m = shardbert__tensor_chunk__unpack(
-        NULL, c->message.frame.bytes, c->message.data);
+        &u.allocator, c->message.frame.bytes, c->message.data);
+    if (!m) return sb_unpacker_failed(&u, c->opened_name, "a chunk");
     size_t item = sb_dtype_bytes(c->tensor[r->tensor].dtype);
-    if (!m || m->tensor != r->tensor || m->first != r->first || m->n != r->n ||
+    if (m->tensor != r->tensor || m->first != r->first || m->n != r->n ||
         m->data.len != r->n * item) {
-        if (m) shardbert__tensor_chunk__free_unpacked(m, NULL);
+        shardbert__tensor_chunk__free_unpacked(m, NULL);
         SB_FAIL(SB_EFORMAT,
                 "'%s': the chunk at byte %" PRIu64 " is not the one the "
                 "manifest describes",
@@ -380,7 +362,7 @@ sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want, uint64_t first,
         char is[128], wanted[128];
         shape_text(t, is);
         shape_text(want, wanted);
-        SB_FAIL(SB_EFORMAT, "checkpoint '%s': tensor '%s' is %s, wanted is %s",
+        SB_FAIL(SB_EINVAL, "checkpoint '%s': tensor '%s' is %s, wanted is %s",
                 c->path, t->name, is, wanted);
     }
     uint64_t all = sb_tensor_elements(t);
@@ -405,13 +387,44 @@ sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want, uint64_t first,
     return SB_OK;
 }
 
-static void hash_tensor(sb_hasher *h, const sb_tensor *t)
+/* ---- all of it ----------------------------------------------------------- */
+
+sb_status sb_ckpt_scan(sb_ckpt *c, size_t i, sb_ckpt_each each, void *arg)
+{
+    for (size_t k = c->begin[i]; k < c->begin[i + 1]; k++) {
+        Shardbert__TensorChunk *chunk;
+        SB_TRY(about(c, read_chunk(c, &c->range[k], &chunk)));
+        each(arg, chunk->data.data, chunk->data.len);
+        shardbert__tensor_chunk__free_unpacked(chunk, NULL);
+    }
+    return SB_OK;
+}
+
+static void forget(void *arg, const void *data, size_t bytes)
+{
+    (void)arg, (void)data, (void)bytes;
+}
+
+sb_status sb_ckpt_verify(sb_ckpt *c)
+{
+    for (size_t i = 0; i < c->parts; i++) SB_TRY(about(c, open_part(c, i)));
+    for (size_t i = 0; i < c->tensors; i++)
+        SB_TRY(sb_ckpt_scan(c, i, forget, NULL));
+    return SB_OK;
+}
+
+static void hash_head(sb_hasher *h, const sb_tensor *t)
 {
     uint64_t head[3 + SB_DIMS_MAX] = {strlen(t->name), (uint64_t)t->dtype,
                                       t->ndim};
     memcpy(head + 3, t->dim, t->ndim * sizeof t->dim[0]);
     sb_hasher_add(h, head, sizeof head);
     sb_hasher_add(h, t->name, strlen(t->name));
+}
+
+static void hash_elements(void *h, const void *data, size_t bytes)
+{
+    sb_hasher_add(h, data, bytes);
 }
 
 sb_status sb_ckpt_hash(sb_ckpt *c, uint64_t *hash_out)
@@ -421,14 +434,8 @@ sb_status sb_ckpt_hash(sb_ckpt *c, uint64_t *hash_out)
     sb_status st = SB_OK;
     for (size_t i = 0; i < c->tensors && st == SB_OK; i++) {
         size_t t = c->by_name[i];
-        hash_tensor(h, &c->tensor[t]);
-        for (size_t k = c->begin[t]; k < c->begin[t + 1]; k++) {
-            Shardbert__TensorChunk *chunk;
-            st = about(c, read_chunk(c, &c->range[k], &chunk));
-            if (st != SB_OK) break;
-            sb_hasher_add(h, chunk->data.data, chunk->data.len);
-            shardbert__tensor_chunk__free_unpacked(chunk, NULL);
-        }
+        hash_head(h, &c->tensor[t]);
+        st = sb_ckpt_scan(c, t, hash_elements, h);
     }
     uint64_t hash = sb_hasher_end(h);
     if (st == SB_OK) *hash_out = hash;

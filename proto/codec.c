@@ -108,6 +108,38 @@ sb_status sb_frame_get(int fd, const char *name, uint64_t at,
     return SB_OK;
 }
 
+/* ---- unpacking ----------------------------------------------------------- */
+
+static void *unpack_alloc(void *u, size_t bytes)
+{
+    sb_unpacker *unpacker = u;
+    if (bytes > unpacker->left) return NULL;
+    unpacker->left -= bytes;
+    void *p = malloc(bytes);
+    unpacker->out_of_memory |= !p;
+    return p;
+}
+
+static void unpack_free(void *u, void *p)
+{
+    (void)u;
+    free(p);
+}
+
+void sb_unpacker_start(sb_unpacker *u, size_t message_bytes)
+{
+    enum { TIMES = 16, LEAST = 1 << 16 };
+    *u = (sb_unpacker){
+        {unpack_alloc, unpack_free, u}, TIMES * message_bytes + LEAST, 0};
+}
+
+sb_status sb_unpacker_failed(const sb_unpacker *u, const char *name,
+                             const char *what)
+{
+    SB_REQUIRE(!u->out_of_memory, SB_ENOMEM, "out of memory: %s", what);
+    SB_FAIL(SB_EFORMAT, "'%s' does not hold %s", name, what);
+}
+
 /* ---- names --------------------------------------------------------------- */
 
 void sb_ckpt_name(uint64_t step, char out[SB_CKPT_NAME_ROOM])

@@ -52,6 +52,19 @@ SB_MUST_USE sb_status sb_frame_get(int fd, const char *name, uint64_t at,
                                    uint64_t file_bytes, size_t cap,
                                    sb_message *m);
 
+/* Memory for an unpacked message of so many encoded bytes: what a sound one
+ * needs at most. Fields of two bytes each would otherwise take 36 times their
+ * encoding. */
+typedef struct sb_unpacker {
+    ProtobufCAllocator allocator;
+    size_t left;
+    int out_of_memory;
+} sb_unpacker;
+void sb_unpacker_start(sb_unpacker *u, size_t message_bytes);
+/* Why unpacking gave NULL: SB_EFORMAT, SB_ENOMEM. `name`: of the file. */
+sb_status sb_unpacker_failed(const sb_unpacker *u, const char *name,
+                             const char *what);
+
 /* ---- names --------------------------------------------------------------- */
 
 enum { SB_CKPT_NAME_ROOM = 40 };

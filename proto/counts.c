@@ -121,12 +121,13 @@ sb_status sb_counts_read(const char *path, uint64_t vocab_hash,
     sb_message message = {0};
     sb_status st = read_frame(path, n, &message);
     if (st == SB_OK) {
-        Shardbert__Counts *m =
-            shardbert__counts__unpack(NULL, message.frame.bytes, message.data);
+        sb_unpacker u;
+        sb_unpacker_start(&u, message.frame.bytes);
+        Shardbert__Counts *m = shardbert__counts__unpack(
+            &u.allocator, message.frame.bytes, message.data);
         st = m ? take(m, path, vocab_hash, counts_out, n)
-               : sb_fail(SB_EFORMAT, __FILE__, __LINE__,
-                         "'%s' is not a file of counts", path);
-        if (m) shardbert__counts__free_unpacked(m, NULL);
+               : sb_unpacker_failed(&u, path, "counts");
+        if (m) shardbert__counts__free_unpacked(m, &u.allocator);
     }
     sb_free(message.data);
     return st;

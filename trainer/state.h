@@ -27,11 +27,6 @@ SB_MUST_USE sb_status sb_state_save(sb_comm *c, const char *dir,
                                     const sb_piece *pieces, size_t npieces,
                                     unsigned keep);
 
-/* Open the newest checkpoint in dir on every rank; NULL in *ckpt_out if there
- * is none. Collective; all ranks get the same one. */
-SB_MUST_USE sb_status sb_state_latest(sb_comm *c, const char *dir,
-                                      sb_ckpt **ckpt_out);
-
 /* Version, compiler, BLAS kernel and instruction set: what the bits of a run
  * depend on beside its recipe. For sb_ckpt_meta.build. */
 void sb_state_build(char build_out[128]);

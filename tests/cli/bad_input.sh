@@ -218,6 +218,33 @@ corpora() {
     on1 hint 3 'shardbert ingest' mlm --run run --vocab base/vocab/vocab.txt --corpus none $small
 }
 
+damaged_vocabularies() {
+    fresh
+    # A letter of a piece in the middle; it is another letter then.
+    sed -i '300,$s/^\([a-y]*\)a\([a-y]*\)$/\1Z\2/' run/vocab/vocab.txt
+    cmp -s base/vocab/vocab.txt run/vocab/vocab.txt && fail "nothing was changed"
+    on1and3 expect 3 "run/vocab/vocab.txt' is not the vocabulary that was made" word2vec --run run --dim 32
+    on1 hint 3 'restore the file' mlm --run run $small
+    on1 expect 3 'is not the vocabulary that was made' ingest --run run --source text:base/text.txt
+    # Where nothing of its making is left, corpus and checkpoints know its hash.
+    rm run/vocab/counts.pb
+    on1and3 expect 2 'made with another vocabulary' word2vec --run run --dim 32
+    on1 expect 2 'another vocabulary' mlm --run run $small
+    on1 expect 2 'another vocabulary' fill --run run 'a [MASK]'
+    on1 expect 2 'another vocabulary' neighbours --run run the
+    cp base/vocab/vocab.txt run/vocab/
+    flip run/vocab/vocab.txt 2000
+    on1and3 expect 3 "run/vocab/vocab.txt', line [0-9]*: not UTF-8" mlm --run run $small
+    fresh
+    flip run/vocab/counts.pb 50
+    on1 expect 3 "counts.pb' is damaged" mlm --run run $small
+    fresh
+    flip run/corpus/made-from 20
+    on1 expect 2 "made from other input.*run/corpus/made-from" ingest --run run --source text:base/text.txt --documents paragraph
+    flip run/vocab/made-from 20
+    on1 expect 2 "made from other input.*run/vocab/made-from" vocab --run run --source text:base/text.txt --documents paragraph
+}
+
 damaged_corpora() {
     fresh
     rm -rf run/word2vec run/mlm
@@ -248,24 +275,76 @@ damaged_corpora() {
 
 # ---- checkpoints -----------------------------------------------------------------------
 
+# passed_over FILE AT COMMAND...: the newest checkpoint of mlm, damaged, is named
+# on 1 rank and on 3, and the one before it is used
+passed_over() {
+    local np file=$1 at=$2
+    shift 2
+    for np in 1 3; do
+        fresh
+        flip "run/mlm/ckpt-000000006/$file" "$at"
+        expect 0 "warning: 'run/mlm/ckpt-000000006' is damaged and passed over: .*$file' is damaged" mpi "$np" "$@"
+    done
+}
+
 damaged_checkpoints() {
-    fresh
-    flip run/mlm/ckpt-000000006/manifest.pb 200
-    on1and3 expect 3 "ckpt-000000006'.*manifest.pb' is damaged" mlm --run run $small
-    on1 hint 3 'the one before it' fill --run run 'a [MASK]'
-    rm -r run/mlm/ckpt-000000006
-    on1 expect 0 'after training' mlm --run run $small --steps 6
-    flip run/mlm/ckpt-000000006/part-00000.pb 20000
-    on1and3 expect 3 "part-00000.pb' is damaged" mlm --run run $small --steps 9
+    local whole mlm=("$shardbert" mlm --run run $small --log warn --steps 6)
+    whole=$("$shardbert" inspect --hash base/mlm)
+    passed_over manifest.pb 200 "${mlm[@]}"
+    # The damage is met after other tensors were read: of the moments.
+    passed_over part-00000.pb 200000 "${mlm[@]}"
+    [ "$("$shardbert" inspect --hash run/mlm)" = "$whole" ] || fail "not the same from the one before"
+    [ -d run/mlm/ckpt-000000006.damaged ] || fail "the damaged one was not set aside"
+    passed_over part-00000.pb 20000 "$shardbert" fill --run run --log warn 'a [MASK]'
+    [ -d run/mlm/ckpt-000000006 ] || fail "fill moved a checkpoint"
+
+    # None is whole: nothing begins anew.
+    flip run/mlm/ckpt-000000003/manifest.pb 200
+    on1and3 expect 3 "none of the 2 checkpoints in 'run/mlm' is whole: ckpt-000000006, ckpt-000000003" mlm --run run $small
+    on1and3 hint 3 'restore one from a copy' fill --run run 'a [MASK]'
     on1 expect 3 "part-00000.pb' is damaged" inspect --hash run/mlm
     rm run/mlm/ckpt-000000006/part-00000.pb
-    on1and3 hint 3 'the one before it' mlm --run run $small --steps 9
+    on1 expect 3 'none of the 2' mlm --run run $small --steps 9
+    rm -r run/mlm/ckpt-000000003
+    on1and3 expect 3 "ckpt-000000006/part-00000.pb': No such file" mlm --run run $small --steps 9
+    [ "$(ls run/mlm)" = "ckpt-000000006
+metrics.jsonl" ] || fail "a run with damaged checkpoints has changed its folder"
+
     truncate -s 1000 run/word2vec/ckpt-*/part-00000.pb
     on1and3 expect 3 'has 1000 bytes, the manifest says' neighbours --run run the
     on1 expect 3 'has 1000 bytes, the manifest says' word2vec --run run --dim 32 --epochs 1 --log error
+    # All done, and nobody reads the vectors: they are looked at.
+    fresh
+    flip run/word2vec/ckpt-*/part-00000.pb 20000
+    on1and3 expect 3 "part-00000.pb' is damaged" word2vec --run run --dim 32 --epochs 1 --log error
+}
+
+verified() {
+    local what
+    fresh
+    for what in '' run run/corpus run/word2vec run/mlm run/mlm/ckpt-000000003; do
+        on1 expect 0 ': OK, ' inspect --run run --verify $what
+    done
+    [ "$("$shardbert" inspect --verify run | grep -c ': OK, ')" = 4 ] || fail "not a corpus and three checkpoints"
+    flip run/mlm/ckpt-000000003/part-00000.pb 20000
+    for what in '' run run/mlm run/mlm/ckpt-000000003; do
+        on1 expect 3 "^run/mlm/ckpt-000000003: .*part-00000.pb' is damaged" inspect --run run --verify $what
+    done
+    on1 expect 3 '^run/mlm/ckpt-000000006: OK, ' inspect --verify run/mlm
+    on1and3 expect 3 '^run/corpus: OK, ' inspect --verify run
+    # An older one is not looked at without being asked for.
+    on1and3 expect 0 '^checkpoint run/mlm/ckpt-000000006: phase mlm' inspect run
+    on1 expect 0 ' norm ' inspect run/mlm
+    flip run/corpus/train-00000.mdb 50000
+    on1 expect 3 '^run/corpus: .*train-00000.mdb.* is damaged (checksum)' inspect --verify run
+    on1 expect 3 '^run/word2vec/ckpt-.*: OK, ' inspect --verify run
+    fresh
+    flip run/corpus/counts 100
+    on1 expect 3 "^run/corpus: .*counts' is damaged" inspect --verify run/corpus
 }
 
 other_options() {
+    cp base/mlm.used base/word2vec.used .
     on1and3 expect 2 'this run asks for' word2vec --run base --dim 64
     on1 expect 2 'window 5, this run asks for 9' word2vec --run base --dim 32 --window 9
     on1and3 expect 2 'is 32 wide where 64 is asked for' mlm --run base $small --dim 64
@@ -273,6 +352,8 @@ other_options() {
     on1 expect 2 "the checkpoint holds no .*layer.1" mlm --run base $small --layers 2
     on1 expect 2 'with 2 heads, 4 are asked for' mlm --run base $small --heads 4
     on1 expect 2 'another seed or batch' mlm --run base $small --seed 9
+    cmp mlm.used base/mlm.used && cmp word2vec.used base/word2vec.used ||
+        fail "a refused run has changed what it says was used"
     rm -rf run
     on1and3 hint 3 'init none' mlm --run run $own $small
     on1 expect 2 "the checkpoint holds no 'word2vec.input'" mlm --run run $own $small --init base/mlm
@@ -373,7 +454,7 @@ faults() {
 }
 
 for part in ${SB_PARTS:-options config_files texts vocabularies corpora \
-    damaged_corpora damaged_checkpoints other_options questions nan full_disk \
+    damaged_vocabularies damaged_corpora damaged_checkpoints verified other_options questions nan full_disk \
     faults}; do
     start=$SECONDS
     $part

@@ -19,6 +19,7 @@
 #include "dataset/corpus.h"
 #include "dataset/shard.h"
 #include "dataset/vocab.h"
+#include "tests/mpi/open_latest.h"
 #include "tests/seal_corpus.h"
 #include "trainer/metrics.h"
 #include "trainer/state.h"
@@ -199,7 +200,7 @@ static inline sb_ckpt *latest(const char *name)
 {
     char *dir = path(name);
     sb_ckpt *k;
-    must(sb_state_latest(comm, dir, &k));
+    must(open_latest(comm, dir, &k));
     sb_free(dir);
     return k;
 }

@@ -8,6 +8,7 @@
 #include "comm/agree.h"
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
+#include "tests/mpi/open_latest.h"
 #include "trainer/state.h"
 
 enum { ROWS = 1000, WIDE = 3, IDS = 17 };
@@ -77,7 +78,7 @@ static sb_status save(uint64_t step, int owners, unsigned keep)
 static void check_contents(uint64_t step)
 {
     sb_ckpt *c = NULL;
-    ALL(sb_state_latest(comm, dir, &c), SB_OK);
+    ALL(open_latest(comm, dir, &c), SB_OK);
     CHECK(c != NULL);
     if (!c) return;
     CHECK(sb_ckpt_get_meta(c)->step == step);
@@ -121,7 +122,7 @@ static void fault(const char *what)
 static void nothing_saved_is_nothing_found(void)
 {
     sb_ckpt *c = (sb_ckpt *)&c;
-    ALL(sb_state_latest(comm, dir, &c), SB_OK);
+    ALL(open_latest(comm, dir, &c), SB_OK);
     CHECK(c == NULL);
 }
 
@@ -216,7 +217,7 @@ static void a_damaged_checkpoint_is_refused_by_all(void)
     if (rank == 0) CHECK(truncate(path, 50) == 0);
     sb_comm_barrier(comm);
     sb_ckpt *c;
-    ALL(sb_state_latest(comm, dir, &c), SB_EFORMAT);
+    ALL(open_latest(comm, dir, &c), SB_EFORMAT);
     sb_free(path);
 }
 

@@ -165,7 +165,7 @@ static void neighbours_of_a_given_checkpoint_are_known(void)
            SB_OK);
     EXPECT(n == V - 5 - 2);
     EXPECT(sb_neighbours(comm, k, "none", vocab, ids, 1, 4, near, &n) ==
-           SB_ENOENT);
+           SB_EINVAL);
     static const uint32_t beyond[] = {V};
     EXPECT(sb_neighbours(comm, k, SB_W2V_INPUT, vocab, beyond, 1, 4, near,
                          &n) == SB_EINVAL);

@@ -32,9 +32,10 @@ static void every_flipped_bit_is_found(void **state)
             for (int bit = 0; bit < 9; bit++) {
                 char b = (char)(text[at] ^ (bit < 8 ? 1 << bit : 0xff));
                 assert_int_equal(pwrite(fd, &b, 1, (off_t)at), 1);
-                sb_status st = read_all(1);
-                if (st != SB_EFORMAT)
-                    fail_msg("%s byte %zu bit %d: %d", files[f], at, bit, st);
+                sb_status st = read_all(1), all = verify(1);
+                if (st != SB_EFORMAT || all != st)
+                    fail_msg("%s byte %zu bit %d: %d, %d", files[f], at, bit,
+                             st, all);
                 assert_int_equal(pwrite(fd, text + at, 1, (off_t)at), 1);
             }
         close(fd);
@@ -53,15 +54,19 @@ static void every_cut_and_every_longer_file_is_found(void **state)
         size_t bytes;
         assert_int_equal(sb_file_read(path, 1 << 16, &text, &bytes), SB_OK);
         for (size_t cut = 0; cut < bytes; cut++) {
-            assert_int_equal(sb_file_write(path, text, cut), SB_OK);
+            assert_int_equal(truncate(path, (off_t)(bytes - 1 - cut)), 0);
             assert_int_equal(read_all(1), SB_EFORMAT);
+            assert_int_equal(verify(1), SB_EFORMAT);
         }
         assert_int_equal(sb_file_write(path, text, bytes + 1), SB_OK);
         assert_int_equal(read_all(1), SB_EFORMAT);
+        assert_int_equal(verify(1), SB_EFORMAT);
         unlink(path);
         assert_int_equal(read_all(1), SB_ENOENT);
+        assert_int_equal(verify(1), SB_ENOENT);
         assert_int_equal(symlink("/dev/zero", path), 0);
         assert_int_equal(read_all(1), SB_EIO);
+        assert_int_equal(verify(1), SB_EIO);
         unlink(path);
         assert_int_equal(sb_file_write(path, text, bytes), SB_OK);
         assert_int_equal(read_all(1), SB_OK);
@@ -102,6 +107,25 @@ static void a_manifest_with_a_right_checksum_is_still_not_trusted(void **state)
     assert_true(refused > 1000);
     close(fd);
     sb_free(text);
+    sb_free(path);
+}
+
+/* Half a million tensors of nothing in a MiB: they would take 36 times that. */
+static void a_manifest_cannot_take_much_more_memory_than_its_size(void **state)
+{
+    (void)state;
+    enum { N = 1 << 20, TENSOR = 10 << 3 | 2, HEAD = 8 };
+    char *path = file_of("manifest.pb"), *file = malloc(HEAD + N);
+    assert_non_null(file);
+    assert_int_equal(save_small(1), SB_OK);
+    for (size_t i = 0; i < N; i += 2) memcpy(file + HEAD + i, "\x52\0", 2);
+    assert_int_equal(file[HEAD], TENSOR);
+    uint32_t head[2] = {N, sb_crc32c(0, file + HEAD, N)};
+    memcpy(file, head, HEAD);
+    assert_int_equal(sb_file_write(path, file, HEAD + N), SB_OK);
+    assert_int_equal(read_all(1), SB_EFORMAT);
+    assert_non_null(strstr(sb_error_last()->text, "does not hold a manifest"));
+    free(file);
     sb_free(path);
 }
 
@@ -171,6 +195,7 @@ int main(void)
         T(every_flipped_bit_is_found),
         T(every_cut_and_every_longer_file_is_found),
         T(a_manifest_with_a_right_checksum_is_still_not_trusted),
+        T(a_manifest_cannot_take_much_more_memory_than_its_size),
         T(a_part_of_another_checkpoint_is_found),
         T(a_failure_at_any_call_leaves_the_previous_checkpoint),
     };

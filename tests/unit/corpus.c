@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <math.h>
 
 #include "tests/unit/made_corpus.h"
@@ -92,7 +93,8 @@ static void documents_are_numbered_through_the_shards_of_a_split(void **state)
     sb_corpus_close(c);
 }
 
-/* Replace the first `from` in the manifest by `to`; what reading says. */
+/* Replace the first `from` in the manifest by `to`, and the checksum by the
+ * right one; what reading says. */
 static sb_status edited(const char *from, const char *to)
 {
     char *text;
@@ -102,6 +104,7 @@ static sb_status edited(const char *from, const char *to)
     assert_non_null(at);
     char *all =
         sb_format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    made_checksum(all);
     assert_int_equal(sb_file_write(manifest, all, strlen(all)), SB_OK);
     static sb_manifest m;
     sb_status st = sb_manifest_read(made_dir, &m);
@@ -144,9 +147,9 @@ static void a_manifest_that_is_not_ours_is_refused(void **state)
 {
     (void)state;
     assert_int_equal(edited("shardbert-corpus", "tar"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 2", "\"version\": 1"), SB_EVERSION);
-    assert_int_equal(edited("\"version\": 2", "\"version\": 2.0"), SB_EFORMAT);
-    assert_int_equal(edited("\"version\": 2", "\"version\": 2, \"version\": 2"),
+    assert_int_equal(edited("\"version\": 3", "\"version\": 2"), SB_EVERSION);
+    assert_int_equal(edited("\"version\": 3", "\"version\": 3.0"), SB_EFORMAT);
+    assert_int_equal(edited("\"version\": 3", "\"version\": 3, \"version\": 3"),
                      SB_EFORMAT);
     assert_int_equal(edited("\"vocab_size\": 50", "\"vocab_size\": -1"),
                      SB_EFORMAT);
@@ -243,17 +246,19 @@ static void damaged_counts_are_refused(void **state)
     assert_int_equal(sb_file_read(path, 1 << 20, &was, &bytes), SB_OK);
     assert_int_equal(bytes, 32 + 2 * MADE_VOCAB * 8);
     sb_corpus *c;
-    for (size_t i = 0; i < bytes; i += i < 32 ? 1 : 7) {
-        was[i] ^= 4;
-        assert_int_equal(sb_file_write(path, was, bytes), SB_OK);
+    int fd = open(path, O_WRONLY);
+    for (size_t i = 0; i < bytes; i++) {
+        char b = (char)(was[i] ^ 4);
+        assert_int_equal(pwrite(fd, &b, 1, (off_t)i), 1);
         assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c),
                          i == 3 ? SB_EVERSION : SB_EFORMAT);
-        was[i] ^= 4;
+        assert_int_equal(pwrite(fd, was + i, 1, (off_t)i), 1);
     }
-    for (size_t n = 0; n < bytes; n += 100) {
-        assert_int_equal(sb_file_write(path, was, n), SB_OK);
+    for (size_t n = bytes; n-- > 0;) {
+        assert_int_equal(ftruncate(fd, (off_t)n), 0);
         assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_EFORMAT);
     }
+    close(fd);
     unlink(path);
     assert_int_equal(sb_corpus_open(made_dir, SB_TRAIN, &c), SB_ENOENT);
     sb_free(path);

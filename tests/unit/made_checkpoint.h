@@ -150,6 +150,16 @@ static inline sb_status read_all(uint64_t step)
     return st;
 }
 
+/* Open it and look at all of it without asking for anything. */
+static inline sb_status verify(uint64_t step)
+{
+    sb_ckpt *c;
+    SB_TRY(sb_ckpt_open(path_of(step), &c));
+    sb_status st = sb_ckpt_verify(c);
+    sb_ckpt_close(c);
+    return st;
+}
+
 static inline size_t entries(void)
 {
     char **names;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * shard_damage.c - what is not a whole shard is refused by its reader, and what
- * is not a block by its writer. */
+ * is not a block by its writer. (LMDB's own pages: shard_tree.c.) */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,9 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "comm/base/hash.h"
 #include "dataset/shard_format.h"
@@ -216,66 +214,6 @@ static void a_reader_refuses_lengths_that_do_not_fit(void **state)
         if (read_patched(&cut[i]) != SB_EFORMAT) fail_msg("cut %zu", i);
 }
 
-/* Are these documents *d and following? */
-static int is_made(const sb_block *b, uint64_t *d)
-{
-    sb_sentence s = sb_sentence_start(b);
-    for (uint32_t k = 0, from = 0; k < b->sentences; k++) {
-        sb_sentence_next(&s);
-        for (uint32_t t = s.begin; t < s.end; t++)
-            if (b->ids[t] != made_id(*d, t - from)) return 0;
-        if (!s.last) continue;
-        if (s.end - from != made_length((*d)++)) return 0;
-        from = s.end;
-    }
-    return 1;
-}
-
-/* What a child that reads everything makes of the file: its status, or -1. */
-static int read_in_child(void)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        signal(SIGSEGV, SIG_DFL);
-        signal(SIGBUS, SIG_DFL);
-        alarm(20);
-        sb_shard_reader *r;
-        sb_status st = sb_shard_open(path, 0, &r);
-        if (st == SB_OK) {
-            uint64_t d = 0;
-            for (uint64_t i = 0; i < sb_shard_get_info(r)->blocks; i++) {
-                sb_block b;
-                if ((st = sb_shard_read(r, i, &b)) != SB_OK) break;
-                if (!is_made(&b, &d)) _exit(100);
-            }
-        }
-        _exit((int)st);
-    }
-    int status;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void a_flipped_byte_in_a_meta_page_never_crashes_or_misleads(
-    void **state)
-{
-    (void)state;
-    sb_shard_info info;
-    assert_int_equal(made_shard(path, 0, 3, 40, &info), SB_OK);
-    chmod(path, 0644);
-    assert_int_equal(read_in_child(), SB_OK);
-    for (uint64_t p = 0; p < 304; p++) {
-        uint64_t at = p < 152 ? p : 4096 + p - 152;
-        unsigned char bits = (unsigned char)(p % 3 ? 1u << p % 8 : 255);
-        flip(at, bits);
-        int was = read_in_child();
-        if (was != SB_OK && was != SB_EFORMAT && was != SB_EIO)
-            fail_msg("byte %d of a meta page: %d", (int)at, was);
-        flip(at, bits);
-    }
-}
-
 static void a_random_file_is_not_a_shard(void **state)
 {
     (void)state;
@@ -297,7 +235,6 @@ int main(void)
         T(a_flipped_bit_in_any_value_is_found),
         T(a_writer_refuses_lengths_that_do_not_fit),
         T(a_reader_refuses_lengths_that_do_not_fit),
-        T(a_flipped_byte_in_a_meta_page_never_crashes_or_misleads),
         T(a_random_file_is_not_a_shard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

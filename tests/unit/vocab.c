@@ -158,6 +158,34 @@ static void a_file_loads_like_its_text(void **state)
     assert_non_null(strstr(sb_error_last()->text, path));
 }
 
+/* Corpora and checkpoints hold the hash: they refuse what has another one. */
+static void no_damage_gives_the_same_hash(void **state)
+{
+    (void)state;
+    static const char whole[] = SPECIAL "a\n##a\nab\ncaf\xc3\xa9\n##\n";
+    enum { N = sizeof whole - 1 };
+    sb_vocab *v = parse(whole);
+    uint64_t hash = sb_vocab_hash(v);
+    sb_vocab_close(v);
+    for (size_t i = 0; i < 9 * N; i++) {
+        char text[N];
+        memcpy(text, whole, N);
+        text[i / 9] = (char)(text[i / 9] ^ (i % 9 < 8 ? 1 << i % 9 : 0xff));
+        sb_status st = sb_vocab_parse(text, N, "t", &v);
+        if (st == SB_EFORMAT) continue;
+        assert_int_equal(st, SB_OK);
+        if (sb_vocab_hash(v) == hash) fail_msg("byte %zu", i / 9);
+        sb_vocab_close(v);
+    }
+    for (size_t n = 0; n + 1 < N; n++) { /* but the last line's end */
+        sb_status st = sb_vocab_parse(whole, n, "t", &v);
+        if (st == SB_EFORMAT) continue;
+        assert_int_equal(st, SB_OK);
+        if (sb_vocab_hash(v) == hash) fail_msg("%zu bytes", n);
+        sb_vocab_close(v);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test(too_large_a_text_is_refused),
         cmocka_unit_test(many_pieces_are_all_found),
         cmocka_unit_test(a_file_loads_like_its_text),
+        cmocka_unit_test(no_damage_gives_the_same_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

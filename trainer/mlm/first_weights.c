@@ -13,7 +13,7 @@
 #include "trainer/kernels/kernels.h"
 #include "trainer/mlm/frozen.h"
 #include "trainer/mlm/tensors.h"
-#include "trainer/state.h"
+#include "trainer/resume.h"
 
 /* Rows of the token table are named behind the flat vector's parameters. */
 enum { INIT_TABLE = 1 << 20 };
@@ -50,34 +50,46 @@ out:
     return st;
 }
 
+typedef struct rows {
+    sb_mlm *m;
+    const sb_vocab *vocab;
+} rows;
+
+/* This rank's rows. Local. */
+static sb_status read_rows(const sb_mlm *m, const sb_vocab *vocab, sb_ckpt *k)
+{
+    uint64_t D = m->o->shape.dim, first = m->table->first;
+    sb_tensor t = sb_mlm_table_tensor(&m->o->shape, SB_W2V_INPUT);
+    SB_REQUIRE(sb_ckpt_get_meta(k)->vocab_hash == sb_vocab_hash(vocab),
+               SB_EINVAL,
+               "the word2vec checkpoint in '%s' was trained with another "
+               "vocabulary",
+               m->o->init_dir);
+    SB_TRY(sb_mlm_check_tensor(k, &t));
+    return sb_ckpt_get(k, &t, first * D, (m->table->last - first) * D,
+                       m->table->rows);
+}
+
+static sb_status take(sb_ckpt *k, void *arg)
+{
+    rows *r = arg;
+    return sb_agree(r->m->comm, read_rows(r->m, r->vocab, k));
+}
+
 static sb_status read_word2vec(sb_mlm *m, const sb_vocab *vocab)
 {
-    sb_ckpt *ckpt = NULL;
-    SB_TRY(sb_state_latest(m->comm, m->o->init_dir, &ckpt));
-    sb_status st;
-    if (!ckpt) {
-        sb_fail(SB_ENOENT, __FILE__, __LINE__, "no word2vec checkpoint in '%s'",
-                m->o->init_dir);
-        return sb_hint("run `shardbert word2vec` first, or start from random "
-                       "rows with --init none");
-    }
-    const sb_ckpt_meta *meta = sb_ckpt_get_meta(ckpt);
-    sb_tensor t = sb_mlm_table_tensor(&m->o->shape, SB_W2V_INPUT);
-    uint64_t D = m->o->shape.dim;
-    if (meta->vocab_hash != sb_vocab_hash(vocab))
-        st = sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                     "the word2vec checkpoint in '%s' was trained with another "
-                     "vocabulary",
-                     m->o->init_dir);
-    else if ((st = sb_mlm_check_tensor(ckpt, &t)) == SB_OK)
-        st =
-            sb_ckpt_get(ckpt, &t, m->table->first * D,
-                        (m->table->last - m->table->first) * D, m->table->rows);
-    sb_ckpt_close(ckpt);
-    st = sb_agree(m->comm, st);
-    if (st != SB_EINVAL) return st;
-    return sb_hint("--init names a word2vec folder of the same vocabulary and "
-                   "--dim");
+    rows r = {m, vocab};
+    int found;
+    sb_status st = sb_state_read(m->comm, m->o->init_dir, take, &r, &found);
+    if (st == SB_EINVAL)
+        return sb_hint("--init names a word2vec folder of the same vocabulary "
+                       "and --dim");
+    SB_TRY(st);
+    if (found) return SB_OK;
+    sb_fail(SB_ENOENT, __FILE__, __LINE__, "no word2vec checkpoint in '%s'",
+            m->o->init_dir);
+    return sb_hint("run `shardbert word2vec` first, or start from random rows "
+                   "with --init none");
 }
 
 typedef struct init_job {

@@ -170,6 +170,13 @@ static sb_status loop(run *r)
     return SB_OK;
 }
 
+static sb_status begin_anew(run *r)
+{
+    const sb_mlm_options *o = r->o;
+    SB_TRY(sb_mlm_init(r->m, r->vocab, sb_corpus_counts(r->train)));
+    return o->begun ? o->begun(o->begun_arg, NULL) : SB_OK;
+}
+
 static sb_status train(run *r)
 {
     const sb_mlm_options *o = r->o;
@@ -180,7 +187,7 @@ static sb_status train(run *r)
         sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64,
                r->step, o->schedule.steps);
     else
-        SB_TRY(sb_mlm_init(r->m, r->vocab, sb_corpus_counts(r->train)));
+        SB_TRY(begin_anew(r));
     int told = found && is_told(r);
     if (told && r->step >= o->schedule.steps) return SB_OK;
     sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics);

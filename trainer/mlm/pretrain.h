@@ -23,10 +23,13 @@
 #include "trainer/mlm/lr_find.h"
 #include "trainer/mlm/optimiser.h"
 #include "trainer/mlm/schedule.h"
+#include "trainer/resume.h"
 
 typedef struct sb_mlm_options {
-    const char *dir;      /* checkpoints and metrics.jsonl               */
-    const char *config;   /* effective configuration                     */
+    const char *dir;    /* checkpoints and metrics.jsonl               */
+    const char *config; /* effective configuration                     */
+    sb_begun begun;     /* NULL: nobody needs to know                  */
+    void *begun_arg;
     const char *init_dir; /* word2vec's checkpoints; NULL: random rows   */
     double init_scale;    /* deviation word2vec rows get; 0: as they are */
     int unigram_bias;     /* start the output bias at log unigram        */
@@ -49,9 +52,10 @@ typedef struct sb_mlm_options {
     int threads;
 } sb_mlm_options;
 
-/* Train, or go on where the newest checkpoint in dir stands; losses and
- * held-out losses go to <dir>/metrics.jsonl. Collective. SB_ESTOP after a signal, with a
- * checkpoint; SB_ENAN if training diverges, without a new one. */
+/* Train, or go on where the newest whole checkpoint in dir stands
+ * (trainer/resume.h); losses and held-out losses go to <dir>/metrics.jsonl.
+ * Collective. SB_ESTOP after a signal, with a checkpoint; SB_ENAN if training
+ * diverges, without a new one. */
 SB_MUST_USE sb_status sb_mlm_train(sb_comm *c, sb_corpus *train,
                                    sb_corpus *heldout, const sb_vocab *vocab,
                                    const sb_mlm_options *o);

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/base/fsio.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "trainer/mlm/frozen.h"
 #include "trainer/mlm/tensors.h"
+#include "trainer/resume.h"
 #include "trainer/state.h"
 
 /* ---- the table of tensors ------------------------------------------------ */
@@ -174,7 +176,7 @@ sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out)
     const char *config = sb_ckpt_get_meta(c)->config;
     const char *at = config ? strstr(config, key) : NULL;
     unsigned long heads = at ? strtoul(at + sizeof key - 1, NULL, 10) : 0;
-    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EFORMAT,
+    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EINVAL,
                "the checkpoint's configuration does not name its heads");
     *heads_out = (uint32_t)heads;
     return SB_OK;
@@ -267,20 +269,40 @@ static sb_status load_frozen(sb_mlm *m, sb_ckpt *c)
     return SB_OK;
 }
 
+typedef struct loading {
+    sb_mlm *m;
+    const sb_vocab *vocab;
+    sb_divergence *divergence;
+    uint64_t step;
+    char *config;
+} loading;
+
+static sb_status take(sb_ckpt *k, void *arg)
+{
+    loading *l = arg;
+    sb_mlm *m = l->m;
+    SB_TRY(sb_agree(m->comm, load_local(m, l->vocab, k, l->divergence)));
+    if (!m->o->adam.train_table) SB_TRY(load_frozen(m, k));
+    sb_state_compare_build(m->comm, sb_ckpt_get_meta(k));
+    l->step = sb_ckpt_get_meta(k)->step;
+    l->config = sb_format("%s", sb_ckpt_get_meta(k)->config);
+    sb_status st = l->config ? SB_OK
+                             : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                       "out of memory: a configuration");
+    return sb_agree(m->comm, st);
+}
+
 sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
                       sb_divergence *d_out, int *found_out)
 {
-    sb_ckpt *c = NULL;
-    SB_TRY(sb_state_latest(m->comm, m->o->dir, &c));
-    sb_state_compare_build(m->comm, c ? sb_ckpt_get_meta(c) : NULL);
-    *found_out = c != NULL;
-    *step_out = 0;
+    loading l = {.m = m, .vocab = vocab, .divergence = d_out};
     *d_out = (sb_divergence){0};
-    if (!c) return SB_OK;
-    sb_status st = sb_agree(m->comm, load_local(m, vocab, c, d_out));
-    if (st == SB_OK && !m->o->adam.train_table) st = load_frozen(m, c);
-    if (st == SB_OK) *step_out = sb_ckpt_get_meta(c)->step;
-    sb_ckpt_close(c);
+    sb_status st = sb_state_resume(m->comm, m->o->dir, take, &l, found_out);
+    if (st == SB_OK && !*found_out) sb_state_compare_build(m->comm, NULL);
+    if (st == SB_OK && *found_out && m->o->begun)
+        st = m->o->begun(m->o->begun_arg, l.config);
+    if (st == SB_OK) *step_out = l.step;
+    sb_free(l.config);
     return st;
 }
 

@@ -11,9 +11,10 @@
 SB_MUST_USE sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab,
                                   uint64_t step, const sb_divergence *d);
 
-/* Go on from the newest checkpoint in o->dir: *step_out updates are done, or
- * *found_out = 0 (and both are zero). SB_EINVAL: of another vocabulary or
- * shape. SB_EFORMAT: its frozen table is not the one that run began with.
+/* Go on from the newest whole checkpoint in o->dir (trainer/resume.h):
+ * *step_out updates are done, and o->begun has been called; or *found_out = 0
+ * (and both are zero). SB_EINVAL: of another vocabulary or shape. A checkpoint
+ * whose frozen table is not the one its run began with is damaged.
  * Collective. */
 SB_MUST_USE sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab,
                                   uint64_t *step_out, sb_divergence *d_out,

@@ -44,6 +44,7 @@ typedef struct run {
     sb_w2v_crew *crew;
     float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_w2v_saved saved;
+    char *then; /* configuration of the checkpoint the run goes on from */
     sb_metrics *metrics;
     sb_watch *watch; /* NULL: nobody asked */
     sb_w2v_report report;
@@ -182,9 +183,11 @@ static void say_replicas(const run *r)
 
 /* ---- the state ----------------------------------------------------------- */
 
-static sb_status open_memory(run *r, uint32_t V)
+static sb_status open_memory(run *r)
 {
     const sb_w2v_options *o = r->o;
+    uint32_t V = r->saved.tables->V;
+    say_sizes(r, V);
     sb_w2v_crew_options crew = crew_options(o, V);
     SB_TRY(sb_w2v_crew_open(r->c, &r->plan, &r->sampler, &crew, &r->crew));
     sb_status st = sb_alloc(2 * (size_t)V, sizeof *r->updates,
@@ -196,22 +199,56 @@ static sb_status open_memory(run *r, uint32_t V)
     return sb_agree(r->c, st);
 }
 
-static sb_status fill_tables(run *r, sb_ckpt *k, uint32_t V)
+static sb_status keep_config(run *r, sb_ckpt *k)
 {
-    sb_replica *replica = sb_w2v_crew_replica(r->crew);
+    sb_free(r->then);
+    r->then = sb_format("%s", sb_ckpt_get_meta(k)->config);
+    sb_status st = r->then ? SB_OK
+                           : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                     "out of memory: a configuration");
+    return sb_agree(r->c, st);
+}
+
+/* All that the run needs of a checkpoint. Memory is opened once, also if it is
+ * the turn of an older one. */
+static sb_status take(sb_ckpt *k, void *arg)
+{
+    run *r = arg;
+    sb_status st = SB_OK;
+    SB_TRY(sb_agree(r->c, sb_w2v_check(k, &r->saved)));
+    SB_TRY(keep_config(r, k));
+    r->cursor = sb_ckpt_get_meta(k)->cursor;
+    if (r->cursor == r->plan.total) { /* mlm will read it: look now */
+        if (sb_comm_rank(r->c) == 0) st = sb_ckpt_verify(k);
+        return sb_agree(r->c, st);
+    }
+    if (!r->crew) SB_TRY(open_memory(r));
     uint32_t first, last;
-    sb_replica_share(replica, &first, &last);
-    if (!k) sb_replica_init(replica, r->o->seed);
-    sb_status st = k ? sb_w2v_load(k, &r->saved, first, last) : SB_OK;
-    SB_TRY(sb_agree(r->c, st));
+    sb_replica_share(sb_w2v_crew_replica(r->crew), &first, &last);
+    return sb_agree(r->c, sb_w2v_load(k, &r->saved, first, last));
+}
+
+/* The tables hold the checkpoint that was taken, or first vectors. */
+static sb_status open_tables(run *r, int found)
+{
+    uint32_t V = r->saved.tables->V;
+    if (!found) SB_TRY(open_memory(r));
+    sb_replica *replica = sb_w2v_crew_replica(r->crew);
+    if (!found) sb_replica_init(replica, r->o->seed);
+    sb_comm_barrier(r->c);
     return sb_agree(r->c,
                     sb_replica_begin(replica, r->updates, r->updates + V));
 }
 
-static sb_status open_state(run *r, sb_ckpt *k, uint32_t V)
+static sb_status begun(const run *r)
 {
-    SB_TRY(open_memory(r, V));
-    SB_TRY(fill_tables(r, k, V));
+    return r->o->begun ? r->o->begun(r->o->begun_arg, r->then) : SB_OK;
+}
+
+static sb_status open_state(run *r, int found)
+{
+    SB_TRY(open_tables(r, found));
+    SB_TRY(begun(r));
     say_replicas(r);
     r->words = sb_w2v_plan_before(&r->plan, r->cursor);
     return sb_agree(r->c,
@@ -223,6 +260,7 @@ static sb_status close_state(run *r)
     sb_w2v_crew_close(r->crew);
     sb_w2v_plan_close(&r->plan);
     sb_free(r->updates);
+    sb_free(r->then);
     sb_sampler_close(&r->sampler);
     sb_watch_close(r->watch);
     return sb_metrics_close(r->metrics);
@@ -342,30 +380,23 @@ static sb_status loop(run *r)
     return SB_OK;
 }
 
-static sb_status train(run *r, const sb_vocab *vocab, sb_ckpt **k)
+static sb_status train(run *r, const sb_vocab *vocab)
 {
-    uint32_t V = sb_vocab_size(vocab);
+    int found;
     SB_TRY(sb_agree(r->c, prepare(r, vocab)));
-    SB_TRY(sb_state_latest(r->c, r->o->dir, k));
-    sb_w2v_tables shape = {.V = V, .D = r->o->dim};
+    sb_w2v_tables shape = {.V = sb_vocab_size(vocab), .D = r->o->dim};
     r->saved = (sb_w2v_saved){r->o, &shape, sb_corpus_counts(r->corpus),
                               sb_vocab_hash(vocab), r->plan.blocks};
-    if (*k) {
-        SB_TRY(sb_agree(r->c, sb_w2v_check(*k, &r->saved)));
-        r->cursor = sb_ckpt_get_meta(*k)->cursor;
-    }
+    SB_TRY(sb_state_resume(r->c, r->o->dir, take, r, &found));
     if (r->cursor == r->plan.total) {
         sb_log(SB_LOG_INFO, "word2vec: finished already, in '%s'", r->o->dir);
-        return SB_OK;
+        return begun(r);
     }
-    say_sizes(r, V);
-    SB_TRY(open_state(r, *k, V));
-    if (*k)
+    SB_TRY(open_state(r, found));
+    if (found)
         sb_log(SB_LOG_INFO,
                "word2vec: going on at block %" PRIu64 " of %" PRIu64, r->cursor,
                r->plan.total);
-    sb_ckpt_close(*k);
-    *k = NULL;
     return loop(r);
 }
 
@@ -373,9 +404,7 @@ sb_status sb_w2v_train(sb_comm *c, sb_corpus *corpus, const sb_vocab *vocab,
                        const sb_w2v_options *o)
 {
     run r = {.c = c, .corpus = corpus, .o = o};
-    sb_ckpt *k = NULL;
-    sb_status st = train(&r, vocab, &k);
-    sb_ckpt_close(k);
+    sb_status st = train(&r, vocab);
     sb_error why = *sb_error_last();
     sb_status closed = sb_agree(c, close_state(&r));
     if (st == SB_OK) return closed;

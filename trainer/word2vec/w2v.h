@@ -19,13 +19,16 @@
 #include "dataset/corpus.h"
 #include "dataset/vocab.h"
 #include "trainer/names.h"
+#include "trainer/resume.h"
 #include "trainer/word2vec/combine.h"
 #include "trainer/word2vec/watch.h"
 
 typedef struct sb_w2v_options {
     const char *dir;    /* checkpoints and metrics.jsonl go here         */
     const char *config; /* effective configuration, for the checkpoint   */
-    int cbow;           /* 0: skip-gram                                   */
+    sb_begun begun;     /* NULL: nobody needs to know                    */
+    void *begun_arg;
+    int cbow; /* 0: skip-gram                                   */
     uint32_t dim, window, negative, epochs;
     double alpha, min_alpha; /* learning rate, linear over all words       */
     double sample; /* subsampling threshold (0: none)                */
@@ -42,8 +45,8 @@ typedef struct sb_w2v_options {
     unsigned keep; /* checkpoints kept                               */
 } sb_w2v_options;
 
-/* Train, or go on where the newest checkpoint in dir stands; a finished phase
- * returns at once. Collective. SB_ESTOP after a signal, with a checkpoint. */
+/* Train, or go on where the newest whole checkpoint in dir stands
+ * (trainer/resume.h); a finished phase returns at once. Collective. SB_ESTOP after a signal, with a checkpoint. */
 SB_MUST_USE sb_status sb_w2v_train(sb_comm *c, sb_corpus *corpus,
                                    const sb_vocab *vocab,
                                    const sb_w2v_options *o);
