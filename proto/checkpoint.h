@@ -84,6 +84,10 @@ SB_MUST_USE sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first,
 SB_MUST_USE sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
                                          size_t *bytes_out);
 void sb_ckpt_part_abandon(sb_ckpt_part *p); /* NULL is fine */
+/* Read a closed part back, from the disk where the system lets us, and compare
+ * every frame with the description: SB_EIO, SB_EFORMAT. */
+SB_MUST_USE sb_status sb_ckpt_part_verify(const char *dir, uint64_t step,
+                                          const void *desc, size_t bytes);
 
 /* One caller: check that the parts cover every element of every tensor
  * exactly once (SB_EBUG names the first that is missing or doubled), write the
@@ -98,9 +102,11 @@ SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
 void sb_ckpt_abandon(const char *dir, uint64_t step);
 /* True if dir holds a complete checkpoint of that step. */
 int sb_ckpt_exists(const char *dir, uint64_t step);
-/* Remove all but the newest `keep` (>= 1) complete checkpoints. Each is first
+/* Remove all complete checkpoints but the newest `keep` (>= 1) and those whose
+ * step is a multiple of `every` (0: none is kept for that). Each is first
  * renamed to debris, so that a half-removed one is never taken for complete. */
-SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep);
+SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep,
+                                    uint64_t every);
 
 /* ---- reading ------------------------------------------------------------- */
 
