@@ -91,7 +91,7 @@ SB_MUST_USE sb_status sb_ckpt_part_verify(const char *dir, uint64_t step,
 
 /* One caller: check that the parts cover every element of every tensor
  * exactly once (SB_EBUG names the first that is missing or doubled), write the
- * manifest, sync, rename. */
+ * manifest, sync, open it all as a reader would, rename. */
 SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
                                      const sb_tensor *table, size_t tensors,
                                      const void *const *desc,
@@ -102,11 +102,16 @@ SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
 void sb_ckpt_abandon(const char *dir, uint64_t step);
 /* True if dir holds a complete checkpoint of that step. */
 int sb_ckpt_exists(const char *dir, uint64_t step);
-/* Remove all complete checkpoints but the newest `keep` (>= 1) and those whose
- * step is a multiple of `every` (0: none is kept for that). Each is first
- * renamed to debris, so that a half-removed one is never taken for complete. */
-SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep,
-                                    uint64_t every);
+/* One caller: if it does and it cannot be read, every byte of it, remove it;
+ * the reason is in *why_out (code SB_OK: there was none). */
+SB_MUST_USE sb_status sb_ckpt_drop_damaged(const char *dir, uint64_t step,
+                                           sb_error *why_out);
+/* Of the complete checkpoints up to step `last` remove all but the newest
+ * `keep` (>= 1) and those whose step is a multiple of `every` (0: none is kept
+ * for that). Each is first renamed to debris, so that a half-removed one is
+ * never taken for complete. */
+SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, uint64_t last,
+                                    unsigned keep, uint64_t every);
 
 /* ---- reading ------------------------------------------------------------- */
 

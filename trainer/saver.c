@@ -163,25 +163,12 @@ static sb_status commit(const sb_saver *s)
     return st;
 }
 
-/* The new checkpoint as a reader finds it: its parts were read back already. */
-static sb_status open_newest(const sb_saver *s)
-{
-    char *path;
-    sb_ckpt *c;
-    SB_TRY(sb_ckpt_latest(s->dir, &path));
-    sb_status st = sb_ckpt_open(path, &c);
-    sb_free(path);
-    if (st == SB_OK) sb_ckpt_close(c);
-    return st;
-}
-
 /* The new checkpoint is safe; an old one too many harms nobody. */
 static sb_status commit_and_prune(sb_saver *s)
 {
     SB_TRY(commit(s));
-    if (!s->o.keep) return SB_OK;
-    SB_TRY(open_newest(s));
-    if (sb_ckpt_prune(s->dir, s->o.keep, s->o.keep_every) != SB_OK)
+    if (s->o.keep && sb_ckpt_prune(s->dir, s->now.meta.step, s->o.keep,
+                                   s->o.keep_every) != SB_OK)
         s->now.stays = *sb_error_last();
     return SB_OK;
 }
@@ -305,15 +292,23 @@ static sb_status same_everywhere(sb_comm *c, const sb_ckpt_meta *meta,
     return SB_OK;
 }
 
-/* Rank 0 looks and, if need be, makes the staging folder. */
+/* Rank 0: the staging folder, if there is no such checkpoint. */
+static sb_status make_folder(const sb_saver *s, uint64_t step,
+                             uint64_t *exists_out)
+{
+    sb_error damage;
+    SB_TRY(sb_ckpt_drop_damaged(s->dir, step, &damage));
+    if (damage.code != SB_OK)
+        sb_log(SB_LOG_WARN, "a damaged one is written anew: %s", damage.text);
+    *exists_out = (uint64_t)sb_ckpt_exists(s->dir, step);
+    return *exists_out ? SB_OK : sb_ckpt_begin(s->dir, step);
+}
+
 static sb_status begin(const sb_saver *s, uint64_t step, int *exists_out)
 {
     sb_status st = SB_OK;
     uint64_t exists = 0;
-    if (sb_comm_rank(s->c) == 0) {
-        exists = (uint64_t)sb_ckpt_exists(s->dir, step);
-        if (!exists) st = sb_ckpt_begin(s->dir, step);
-    }
+    if (sb_comm_rank(s->c) == 0) st = make_folder(s, step, &exists);
     SB_TRY(sb_agree(s->c, st));
     sb_comm_bcast(s->c, &exists, sizeof exists, 0);
     *exists_out = exists != 0;
@@ -364,6 +359,7 @@ sb_status sb_saver_save(sb_saver *s, const sb_ckpt_meta *meta,
     SB_TRY(sb_saver_finish(s));
     SB_TRY(same_everywhere(s->c, meta, table, tensors));
     SB_TRY(begin(s, meta->step, &exists));
+    if (exists) s->newest = meta->step;
     if (exists) return SB_OK;
     s->behind = decide(s, when);
     sb_status st = take(s, meta, table, tensors, pieces, npieces);

@@ -43,7 +43,8 @@ typedef enum sb_save_when { SB_SAVE_BEHIND, SB_SAVE_NOW } sb_save_when;
 /* Checkpoint ckpt-<meta->step> of the pieces of all ranks, which together cover
  * each element once. Waits for the one under way, if there is one. On return
  * everything given may change; NOW: and the checkpoint is there. One that
- * exists is left alone. No rank returns before all have made their copies. */
+ * exists is left alone, unless it is damaged. No rank returns before all have
+ * made their copies. */
 SB_MUST_USE sb_status sb_saver_save(sb_saver *s, const sb_ckpt_meta *meta,
                                     const sb_tensor *table, size_t tensors,
                                     const sb_piece *pieces, size_t npieces,
@@ -55,7 +56,8 @@ SB_MUST_USE sb_status sb_saver_poll(sb_saver *s);
 /* Wait until nothing is under way. */
 SB_MUST_USE sb_status sb_saver_finish(sb_saver *s);
 
-/* Step of the last checkpoint that was committed here, 0: none. Local. */
+/* Step of the last checkpoint that was committed, or found to be there: 0:
+ * none. Local. */
 uint64_t sb_saver_newest(const sb_saver *s);
 
 #endif

@@ -182,10 +182,10 @@ static void the_newest_is_the_one_with_the_highest_step(void **state)
     assert_int_equal(sb_ckpt_latest(dir, &path), SB_OK);
     assert_non_null(strstr(path, "/ckpt-1000000000"));
     sb_free(path);
-    assert_int_equal(sb_ckpt_prune(dir, 2), SB_OK);
+    assert_int_equal(sb_ckpt_prune(dir, UINT64_MAX, 2, 0), SB_OK);
     assert_false(sb_ckpt_exists(dir, 7));
     assert_true(sb_ckpt_exists(dir, 999999999));
-    assert_int_equal(sb_ckpt_prune(dir, 1), SB_OK);
+    assert_int_equal(sb_ckpt_prune(dir, UINT64_MAX, 1, 0), SB_OK);
     assert_false(sb_ckpt_exists(dir, 999999999));
     assert_int_equal(read_all(1000000000), SB_OK);
     assert_int_equal(entries(), 1 + sizeof others / sizeof *others);
