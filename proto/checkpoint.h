@@ -79,15 +79,16 @@ SB_MUST_USE sb_status sb_ckpt_part_open(const char *dir, uint64_t step,
 /* Elements [first, first + n) of tensor `index`. */
 SB_MUST_USE sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first,
                                   uint64_t n, const void *data);
-/* Sync, close, free p (also on failure); the part's description as packed
- * bytes (sb_free), for sb_ckpt_commit. */
+/* Nothing more is put: sync the file. */
+SB_MUST_USE sb_status sb_ckpt_part_sync(sb_ckpt_part *p);
+/* Then: read it back, from the disk where the system lets us, and compare every
+ * frame with what was put. SB_EIO, SB_EFORMAT. */
+SB_MUST_USE sb_status sb_ckpt_part_verify(sb_ckpt_part *p);
+/* Sync, if that was not done; free p (also on failure); the part's description
+ * as packed bytes (sb_free), for sb_ckpt_commit. */
 SB_MUST_USE sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
                                          size_t *bytes_out);
 void sb_ckpt_part_abandon(sb_ckpt_part *p); /* NULL is fine */
-/* Read a closed part back, from the disk where the system lets us, and compare
- * every frame with the description: SB_EIO, SB_EFORMAT. */
-SB_MUST_USE sb_status sb_ckpt_part_verify(const char *dir, uint64_t step,
-                                          const void *desc, size_t bytes);
 
 /* One caller: check that the parts cover every element of every tensor
  * exactly once (SB_EBUG names the first that is missing or doubled), write the
@@ -102,16 +103,11 @@ SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
 void sb_ckpt_abandon(const char *dir, uint64_t step);
 /* True if dir holds a complete checkpoint of that step. */
 int sb_ckpt_exists(const char *dir, uint64_t step);
-/* One caller: if it does and it cannot be read, every byte of it, remove it;
- * the reason is in *why_out (code SB_OK: there was none). */
-SB_MUST_USE sb_status sb_ckpt_drop_damaged(const char *dir, uint64_t step,
-                                           sb_error *why_out);
-/* Of the complete checkpoints up to step `last` remove all but the newest
- * `keep` (>= 1) and those whose step is a multiple of `every` (0: none is kept
- * for that). Each is first renamed to debris, so that a half-removed one is
- * never taken for complete. */
-SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, uint64_t last,
-                                    unsigned keep, uint64_t every);
+/* Remove all complete checkpoints but the newest `keep` (>= 1) and those whose
+ * step is a multiple of `every` (0: none is kept for that). Each is first
+ * renamed to debris, so that a half-removed one is never taken for complete. */
+SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep,
+                                    uint64_t every);
 
 /* ---- reading ------------------------------------------------------------- */
 

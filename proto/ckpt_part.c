@@ -12,7 +12,9 @@
 #include "proto/codec.h"
 
 struct sb_ckpt_part {
-    sb_out *out;
+    char *path;
+    sb_out *out; /* NULL: synced and closed */
+    uint64_t bytes;
     uint32_t writer;
     sb_tensor *table; /* a copy */
     size_t tensors;
@@ -40,6 +42,7 @@ static char *part_path(const char *dir, uint64_t step, uint32_t writer)
 
 static void free_part(sb_ckpt_part *p)
 {
+    sb_free(p->path);
     sb_free(p->table);
     sb_free(p->range);
     sb_free(p);
@@ -54,17 +57,16 @@ sb_status sb_ckpt_part_open(const char *dir, uint64_t step, uint32_t writer,
     SB_TRY(sb_table_check(table, tensors, SB_EBUG));
     sb_ckpt_part *p;
     SB_TRY(sb_alloc(1, sizeof *p, "checkpoint part", &p));
-    char *path = part_path(dir, step, writer);
+    p->path = part_path(dir, step, writer);
     p->writer = writer;
     p->tensors = tensors;
     sb_status st =
-        path ? sb_alloc(tensors, sizeof *p->table, "tensor table", &p->table)
-             : no_path();
+        p->path ? sb_alloc(tensors, sizeof *p->table, "tensor table", &p->table)
+                : no_path();
     if (st == SB_OK) {
         memcpy(p->table, table, tensors * sizeof *table);
-        st = sb_out_open(path, &p->out);
+        st = sb_out_open(p->path, &p->out);
     }
-    sb_free(path);
     if (st != SB_OK) {
         free_part(p);
         return st;
@@ -119,6 +121,14 @@ sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first, uint64_t n,
     return SB_OK;
 }
 
+sb_status sb_ckpt_part_sync(sb_ckpt_part *p)
+{
+    sb_out *o = p->out;
+    p->bytes = sb_out_bytes(o);
+    p->out = NULL;
+    return sb_out_close(o);
+}
+
 static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
                            size_t *bytes_out)
 {
@@ -127,7 +137,7 @@ static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
     SB_TRY(sb_alloc(p->ranges, sizeof *list, "checkpoint ranges", &list));
     for (size_t i = 0; i < p->ranges; i++) list[i] = &p->range[i];
     m.writer = p->writer;
-    m.bytes = sb_out_bytes(p->out);
+    m.bytes = p->bytes;
     m.n_range = p->ranges;
     m.range = list;
     size_t bytes = shardbert__part__get_packed_size(&m);
@@ -144,22 +154,10 @@ static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
 sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
                              size_t *bytes_out)
 {
-    void *desc;
-    size_t bytes;
-    sb_status st = pack_part(p, &desc, &bytes);
-    if (st != SB_OK) {
-        sb_ckpt_part_abandon(p);
-        return st;
-    }
-    st = sb_out_close(p->out);
+    sb_status st = p->out ? sb_ckpt_part_sync(p) : SB_OK;
+    if (st == SB_OK) st = pack_part(p, desc_out, bytes_out);
     free_part(p);
-    if (st != SB_OK) {
-        sb_free(desc);
-        return st;
-    }
-    *desc_out = desc;
-    *bytes_out = bytes;
-    return SB_OK;
+    return st;
 }
 
 void sb_ckpt_part_abandon(sb_ckpt_part *p)
@@ -171,23 +169,25 @@ void sb_ckpt_part_abandon(sb_ckpt_part *p)
 
 /* ---- reading back -------------------------------------------------------- */
 
-static sb_status compare(int fd, const char *path, uint64_t bytes,
-                         const Shardbert__Part *p)
+static sb_status compare(const sb_ckpt_part *p, int fd)
 {
+    struct stat s;
+    SB_REQUIRE(fstat(fd, &s) == 0, SB_EIO, "cannot look at '%s': %s", p->path,
+               strerror(errno));
+    uint64_t bytes = (uint64_t)s.st_size;
     SB_REQUIRE(bytes == p->bytes, SB_EIO,
-               "'%s' has %" PRIu64 " bytes, %" PRIu64 " were written", path,
+               "'%s' has %" PRIu64 " bytes, %" PRIu64 " were written", p->path,
                bytes, p->bytes);
     sb_message m = {0};
     sb_status st = SB_OK;
-    for (size_t i = 0; i < p->n_range && st == SB_OK; i++) {
-        const Shardbert__Range *r = p->range[i];
-        st = sb_frame_get(fd, path, r->offset, bytes, SB_CHUNK_MAX, &m);
-        if (st == SB_OK &&
-            (m.frame.bytes != r->bytes || m.frame.crc != r->crc))
+    for (size_t i = 0; i < p->ranges && st == SB_OK; i++) {
+        const Shardbert__Range *r = &p->range[i];
+        st = sb_frame_get(fd, p->path, r->offset, bytes, SB_CHUNK_MAX, &m);
+        if (st == SB_OK && (m.frame.bytes != r->bytes || m.frame.crc != r->crc))
             st = sb_fail(SB_EFORMAT, __FILE__, __LINE__,
                          "'%s': the frame at byte %" PRIu64
                          " is not the one that was written",
-                         path, r->offset);
+                         p->path, r->offset);
     }
     sb_free(m.data);
     return st;
@@ -195,32 +195,14 @@ static sb_status compare(int fd, const char *path, uint64_t bytes,
 
 /* What the system keeps in memory of the file is dropped before, so that it is
  * the disk that is asked, and after: nobody needs it. */
-static sb_status read_back(const char *path, const Shardbert__Part *p)
+sb_status sb_ckpt_part_verify(sb_ckpt_part *p)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    SB_REQUIRE(fd >= 0, SB_EIO, "cannot read back '%s': %s", path,
+    int fd = open(p->path, O_RDONLY | O_CLOEXEC);
+    SB_REQUIRE(fd >= 0, SB_EIO, "cannot read back '%s': %s", p->path,
                strerror(errno));
-    struct stat s;
-    sb_status st = SB_OK;
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    if (fstat(fd, &s) != 0)
-        st = sb_fail(SB_EIO, __FILE__, __LINE__, "cannot look at '%s': %s",
-                     path, strerror(errno));
-    else
-        st = compare(fd, path, (uint64_t)s.st_size, p);
+    sb_status st = compare(p, fd);
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     close(fd);
-    return st;
-}
-
-sb_status sb_ckpt_part_verify(const char *dir, uint64_t step, const void *desc,
-                              size_t bytes)
-{
-    Shardbert__Part *p = shardbert__part__unpack(NULL, bytes, desc);
-    SB_REQUIRE(p, SB_EBUG, "the description of a part cannot be read");
-    char *path = part_path(dir, step, p->writer);
-    sb_status st = path ? read_back(path, p) : no_path();
-    sb_free(path);
-    shardbert__part__free_unpacked(p, NULL);
     return st;
 }

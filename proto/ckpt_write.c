@@ -274,25 +274,7 @@ static sb_status remove_one(const char *dir, uint64_t step)
     return st;
 }
 
-sb_status sb_ckpt_drop_damaged(const char *dir, uint64_t step,
-                               sb_error *why_out)
-{
-    sb_ckpt *c = NULL;
-    uint64_t hash;
-    *why_out = (sb_error){.code = SB_OK};
-    if (!sb_ckpt_exists(dir, step)) return SB_OK;
-    char *path = final_path(dir, step);
-    sb_status st = path ? sb_ckpt_open(path, &c) : no_path();
-    if (st == SB_OK) st = sb_ckpt_hash(c, &hash);
-    sb_ckpt_close(c);
-    sb_free(path);
-    if (st == SB_ENOMEM || st == SB_OK) return st;
-    *why_out = *sb_error_last();
-    return remove_one(dir, step);
-}
-
-sb_status sb_ckpt_prune(const char *dir, uint64_t last, unsigned keep,
-                        uint64_t every)
+sb_status sb_ckpt_prune(const char *dir, unsigned keep, uint64_t every)
 {
     SB_REQUIRE(keep >= 1, SB_EBUG, "no checkpoint is to be kept");
     char **name;
@@ -302,8 +284,7 @@ sb_status sb_ckpt_prune(const char *dir, uint64_t last, unsigned keep,
     sb_status st = sb_alloc(n, sizeof *step, "checkpoint list", &step);
     if (st == SB_OK) {
         for (size_t i = 0; i < n; i++)
-            found += (size_t)(sb_ckpt_name_step(name[i], &step[found]) &&
-                              step[found] <= last);
+            found += (size_t)sb_ckpt_name_step(name[i], &step[found]);
         qsort(step, found, sizeof *step, newest_first);
         for (size_t i = keep; i < found && st == SB_OK; i++)
             if (!every || step[i] % every) st = remove_one(dir, step[i]);

@@ -119,23 +119,23 @@ uint64_t sb_saver_newest(const sb_saver *s)
 static sb_status write_part(sb_saver *s)
 {
     save *w = &s->now;
-    double start = sb_now();
+    double start = sb_now(), synced;
     sb_ckpt_part *p;
     if (!sb_pieces_bytes(w->table, w->piece, w->pieces)) return SB_OK;
     SB_TRY(sb_ckpt_part_open(s->dir, w->meta.step,
                              (uint32_t)sb_comm_rank(s->c), w->table, w->tensors,
                              &p));
-    sb_status st = sb_pieces_put(p, w->table, w->piece, w->pieces);
-    if (st != SB_OK) {
-        sb_ckpt_part_abandon(p);
-        return st;
-    }
-    SB_TRY(sb_ckpt_part_close(p, &w->desc, &w->desc_bytes));
-    double written = sb_now();
-    w->write_s = written - start;
-    SB_TRY(sb_ckpt_part_verify(s->dir, w->meta.step, w->desc, w->desc_bytes));
-    w->verify_s = sb_now() - written;
-    return SB_OK;
+    sb_status st;
+    SB_GOTO(st, sb_pieces_put(p, w->table, w->piece, w->pieces), fail);
+    SB_GOTO(st, sb_ckpt_part_sync(p), fail);
+    synced = sb_now();
+    w->write_s = synced - start;
+    SB_GOTO(st, sb_ckpt_part_verify(p), fail);
+    w->verify_s = sb_now() - synced;
+    return sb_ckpt_part_close(p, &w->desc, &w->desc_bytes);
+fail:
+    sb_ckpt_part_abandon(p);
+    return st;
 }
 
 static sb_status commit(const sb_saver *s)
@@ -167,8 +167,8 @@ static sb_status commit(const sb_saver *s)
 static sb_status commit_and_prune(sb_saver *s)
 {
     SB_TRY(commit(s));
-    if (s->o.keep && sb_ckpt_prune(s->dir, s->now.meta.step, s->o.keep,
-                                   s->o.keep_every) != SB_OK)
+    if (s->o.keep &&
+        sb_ckpt_prune(s->dir, s->o.keep, s->o.keep_every) != SB_OK)
         s->now.stays = *sb_error_last();
     return SB_OK;
 }
@@ -292,23 +292,15 @@ static sb_status same_everywhere(sb_comm *c, const sb_ckpt_meta *meta,
     return SB_OK;
 }
 
-/* Rank 0: the staging folder, if there is no such checkpoint. */
-static sb_status make_folder(const sb_saver *s, uint64_t step,
-                             uint64_t *exists_out)
-{
-    sb_error damage;
-    SB_TRY(sb_ckpt_drop_damaged(s->dir, step, &damage));
-    if (damage.code != SB_OK)
-        sb_log(SB_LOG_WARN, "a damaged one is written anew: %s", damage.text);
-    *exists_out = (uint64_t)sb_ckpt_exists(s->dir, step);
-    return *exists_out ? SB_OK : sb_ckpt_begin(s->dir, step);
-}
-
+/* Rank 0 looks and, if need be, makes the staging folder. */
 static sb_status begin(const sb_saver *s, uint64_t step, int *exists_out)
 {
     sb_status st = SB_OK;
     uint64_t exists = 0;
-    if (sb_comm_rank(s->c) == 0) st = make_folder(s, step, &exists);
+    if (sb_comm_rank(s->c) == 0) {
+        exists = (uint64_t)sb_ckpt_exists(s->dir, step);
+        if (!exists) st = sb_ckpt_begin(s->dir, step);
+    }
     SB_TRY(sb_agree(s->c, st));
     sb_comm_bcast(s->c, &exists, sizeof exists, 0);
     *exists_out = exists != 0;

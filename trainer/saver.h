@@ -43,8 +43,7 @@ typedef enum sb_save_when { SB_SAVE_BEHIND, SB_SAVE_NOW } sb_save_when;
 /* Checkpoint ckpt-<meta->step> of the pieces of all ranks, which together cover
  * each element once. Waits for the one under way, if there is one. On return
  * everything given may change; NOW: and the checkpoint is there. One that
- * exists is left alone, unless it is damaged. No rank returns before all have
- * made their copies. */
+ * exists is left alone. No rank returns before all have made their copies. */
 SB_MUST_USE sb_status sb_saver_save(sb_saver *s, const sb_ckpt_meta *meta,
                                     const sb_tensor *table, size_t tensors,
                                     const sb_piece *pieces, size_t npieces,
