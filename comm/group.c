@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/base/host_memory.h"
 #include "comm/base/mem.h"
 #include "comm/internal.h"
 
@@ -86,4 +87,16 @@ void sb_comm_free(sb_comm *group)
     sb_mpi_check(group, MPI_Comm_free(&group->all), "MPI_Comm_free");
     free(group->flight.request);
     sb_free(group);
+}
+
+sb_status sb_comm_memory_share(sb_comm *c, uint64_t *bytes_out)
+{
+    sb_comm *node, *leaders;
+    SB_TRY(sb_comm_split_nodes(c, 0, &node, &leaders));
+    uint64_t bytes = sb_memory_free();
+    sb_comm_bcast(node, &bytes, sizeof bytes, 0);
+    *bytes_out = bytes / (uint64_t)sb_comm_size(node);
+    sb_comm_free(leaders);
+    sb_comm_free(node);
+    return SB_OK;
 }

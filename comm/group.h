@@ -26,6 +26,10 @@ SB_MUST_USE sb_status sb_comm_split_nodes(sb_comm *c, int at_most,
                                           sb_comm **node_out,
                                           sb_comm **leaders_out);
 
+/* A rank's equal part of what its host has free now. Collective on c; the same
+ * for all ranks of a host. SB_ENOMEM, the same on all ranks. */
+SB_MUST_USE sb_status sb_comm_memory_share(sb_comm *c, uint64_t *bytes_out);
+
 /* Free a group, before its parent is closed. Collective on the group; NULL is
  * fine. */
 void sb_comm_free(sb_comm *group);

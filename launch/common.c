@@ -85,6 +85,8 @@ static int is_harmless(const char *name)
                                            "eval-every",
                                            "eval-samples",
                                            "keep",
+                                           "keep-every",
+                                           "max-hours",
                                            "step",
                                            "samples",
                                            "ids",

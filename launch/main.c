@@ -141,6 +141,8 @@ static sb_status read_options(sb_app *a, const command *c, int argc,
     }
     a->run = sb_config_text(a->config, "run");
     a->phase = c->phase;
+    if (c->phase & SB_PHASES_LONG)
+        sb_stop_after(3600 * sb_config_real(a->config, "max-hours"));
     return SB_OK;
 }
 

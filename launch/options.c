@@ -63,6 +63,9 @@ const sb_option sb_options[] = {
     INT("seed", TRAIN | SHOW, "1", 0, BIG,
         "names all random numbers of the run"),
     INT("threads", TRAIN | EVAL, "1", 1, 1024, "threads per rank"),
+    REAL("max-hours", SB_PHASES_LONG, "0", 0, 1e6,
+         "time after which to stop as on SIGTERM, in a state to go on from and "
+         "with exit code 75, 0: none"),
     CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
 
     LIST("source", VOCAB | INGEST, "KIND:GLOB[:WEIGHT]",
@@ -114,7 +117,6 @@ const sb_option sb_options[] = {
     INT("evaluations", W2V, "0", 0, 1e6,
         "times in a run that the 30000 most frequent pieces are judged by "
         "--analogies and --similarity, the last at the end"),
-    REAL("checkpoint-minutes", W2V, "15", 0, 1e6, "time between checkpoints"),
 
     INT("layers", MLM, "6", 1, 1000, "transformer layers"),
     INT("heads", MLM, "12", 1, 65536, "attention heads"),
@@ -176,8 +178,13 @@ const sb_option sb_options[] = {
     INT("eval-every", MLM, "1000", 0, BIG,
         "steps between evaluations, 0: none"),
     INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
-    INT("checkpoint-every", MLM, "1000", 0, BIG, "steps between checkpoints"),
-    INT("keep", TRAIN, "2", 0, 1e6, "checkpoints kept, 0: all"),
+    INT("checkpoint-every", MLM, "1000", 0, BIG,
+        "steps between checkpoints, 0: none for that"),
+    REAL("checkpoint-minutes", TRAIN, "15", 0, 1e6,
+         "time from one checkpoint to the next, 0: none for that"),
+    INT("keep", TRAIN, "2", 0, 1e6, "newest checkpoints kept, 0: all"),
+    INT("keep-every", MLM, "0", 0, BIG,
+        "steps between checkpoints that are never removed, 0: none"),
 
     INT("step", SHOW, "0", 0, BIG, "which batch, from 0"),
     INT("samples", SHOW, "0", 0, 1e6, "show so many of them only, 0: all"),

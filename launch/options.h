@@ -17,7 +17,9 @@ enum {
     SB_PHASE_ENCODE = 128,
     SB_PHASE_DECODE = 256,
     SB_PHASE_EVAL = 512,
-    SB_PHASE_SHOW_BATCH = 1024
+    SB_PHASE_SHOW_BATCH = 1024,
+    /* those that go on where they stopped */
+    SB_PHASES_LONG = SB_PHASE_INGEST | SB_PHASE_WORD2VEC | SB_PHASE_MLM
 };
 
 extern const sb_option sb_options[];

@@ -79,15 +79,20 @@ SB_MUST_USE sb_status sb_ckpt_part_open(const char *dir, uint64_t step,
 /* Elements [first, first + n) of tensor `index`. */
 SB_MUST_USE sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first,
                                   uint64_t n, const void *data);
-/* Sync, close, free p (also on failure); the part's description as packed
- * bytes (sb_free), for sb_ckpt_commit. */
+/* Nothing more is put: sync the file. */
+SB_MUST_USE sb_status sb_ckpt_part_sync(sb_ckpt_part *p);
+/* Then: read it back, from the disk where the system lets us, and compare every
+ * frame with what was put. SB_EIO, SB_EFORMAT. */
+SB_MUST_USE sb_status sb_ckpt_part_verify(sb_ckpt_part *p);
+/* Sync, if that was not done; free p (also on failure); the part's description
+ * as packed bytes (sb_free), for sb_ckpt_commit. */
 SB_MUST_USE sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
                                          size_t *bytes_out);
 void sb_ckpt_part_abandon(sb_ckpt_part *p); /* NULL is fine */
 
 /* One caller: check that the parts cover every element of every tensor
  * exactly once (SB_EBUG names the first that is missing or doubled), write the
- * manifest, sync, rename. */
+ * manifest, sync, open it all as a reader would, rename. */
 SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
                                      const sb_tensor *table, size_t tensors,
                                      const void *const *desc,
@@ -98,9 +103,11 @@ SB_MUST_USE sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
 void sb_ckpt_abandon(const char *dir, uint64_t step);
 /* True if dir holds a complete checkpoint of that step. */
 int sb_ckpt_exists(const char *dir, uint64_t step);
-/* Remove all but the newest `keep` (>= 1) complete checkpoints. Each is first
+/* Remove all complete checkpoints but the newest `keep` (>= 1) and those whose
+ * step is a multiple of `every` (0: none is kept for that). Each is first
  * renamed to debris, so that a half-removed one is never taken for complete. */
-SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep);
+SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep,
+                                    uint64_t every);
 
 /* ---- reading ------------------------------------------------------------- */
 

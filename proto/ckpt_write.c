@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ckpt_write.c - the writing half of proto/checkpoint.h.
+ * ckpt_write.c - the writing half of proto/checkpoint.h, but for the parts
+ * (ckpt_part.c).
  *
  * Invariants: everything happens in <dir>/.tmp-ckpt-<step>; parts and manifest
  * are synced, then their folder, before the one rename; nothing called ckpt-*
@@ -15,18 +16,9 @@
 
 static const char debris[] = ".tmp-ckpt-";
 
-struct sb_ckpt_part {
-    sb_out *out;
-    uint32_t writer;
-    sb_tensor *table; /* a copy */
-    size_t tensors;
-    Shardbert__Range *range; /* [ranges] */
-    size_t ranges, range_cap;
-};
-
 /* ---- folders ------------------------------------------------------------- */
 
-static char *staging_path(const char *dir, uint64_t step)
+char *sb_ckpt_staging(const char *dir, uint64_t step)
 {
     return sb_format("%s/%s%09" PRIu64, dir, debris, step);
 }
@@ -66,7 +58,7 @@ sb_status sb_ckpt_begin(const char *dir, uint64_t step)
     SB_REQUIRE(!sb_ckpt_exists(dir, step), SB_EINVAL,
                "'%s' has a checkpoint of step %" PRIu64 " already", dir, step);
     SB_TRY(sb_ckpt_sweep(dir));
-    char *path = staging_path(dir, step);
+    char *path = sb_ckpt_staging(dir, step);
     sb_status st = path ? sb_dir_make(path) : no_path();
     sb_free(path);
     return st;
@@ -75,7 +67,7 @@ sb_status sb_ckpt_begin(const char *dir, uint64_t step)
 void sb_ckpt_abandon(const char *dir, uint64_t step)
 {
     sb_error first = *sb_error_last(); /* what failed, not what follows */
-    char *path = staging_path(dir, step);
+    char *path = sb_ckpt_staging(dir, step);
     if (!path || sb_dir_remove(path) != SB_OK) (void)sb_error_set(&first);
     sb_free(path);
 }
@@ -86,143 +78,6 @@ int sb_ckpt_exists(const char *dir, uint64_t step)
     int yes = path && sb_file_exists(path);
     sb_free(path);
     return yes;
-}
-
-/* ---- parts --------------------------------------------------------------- */
-
-static void free_part(sb_ckpt_part *p)
-{
-    sb_free(p->table);
-    sb_free(p->range);
-    sb_free(p);
-}
-
-sb_status sb_ckpt_part_open(const char *dir, uint64_t step, uint32_t writer,
-                            const sb_tensor *table, size_t tensors,
-                            sb_ckpt_part **part_out)
-{
-    SB_REQUIRE(writer < SB_CKPT_PARTS_MAX, SB_ELIMIT,
-               "a checkpoint has at most %d parts", SB_CKPT_PARTS_MAX);
-    SB_TRY(sb_table_check(table, tensors, SB_EBUG));
-    sb_ckpt_part *p;
-    SB_TRY(sb_alloc(1, sizeof *p, "checkpoint part", &p));
-    char name[SB_CKPT_NAME_ROOM], *path = NULL;
-    char *folder = staging_path(dir, step);
-    sb_part_name(writer, name);
-    if (folder) path = sb_path_join(folder, name);
-    p->writer = writer;
-    p->tensors = tensors;
-    sb_status st =
-        path ? sb_alloc(tensors, sizeof *p->table, "tensor table", &p->table)
-             : no_path();
-    if (st == SB_OK) {
-        memcpy(p->table, table, tensors * sizeof *table);
-        st = sb_out_open(path, &p->out);
-    }
-    sb_free(folder);
-    sb_free(path);
-    if (st != SB_OK) {
-        free_part(p);
-        return st;
-    }
-    *part_out = p;
-    return SB_OK;
-}
-
-static sb_status put_chunk(sb_ckpt_part *p, uint32_t index, uint64_t first,
-                           uint64_t n, const unsigned char *data, size_t bytes)
-{
-    SB_TRY(sb_grow(&p->range, &p->range_cap, p->ranges + 1, sizeof *p->range,
-                   "checkpoint ranges"));
-    Shardbert__Range *r = &p->range[p->ranges];
-    Shardbert__TensorChunk chunk = SHARDBERT__TENSOR_CHUNK__INIT;
-    shardbert__range__init(r);
-    chunk.tensor = r->tensor = index;
-    chunk.first = r->first = first;
-    chunk.n = r->n = n;
-    chunk.data.len = bytes;
-    chunk.data.data = (uint8_t *)data; /* protobuf-c only reads it */
-    r->offset = sb_out_bytes(p->out);
-    sb_frame f;
-    SB_TRY(sb_frame_put(p->out, &chunk.base, SB_CHUNK_MAX, &f));
-    r->bytes = f.bytes;
-    r->crc = f.crc;
-    p->ranges++;
-    return SB_OK;
-}
-
-sb_status sb_ckpt_put(sb_ckpt_part *p, size_t index, uint64_t first, uint64_t n,
-                      const void *data)
-{
-    SB_REQUIRE(index < p->tensors, SB_EBUG, "tensor %zu of %zu is to be saved",
-               index, p->tensors);
-    const sb_tensor *t = &p->table[index];
-    uint64_t all = sb_tensor_elements(t);
-    SB_REQUIRE(n <= all && first <= all - n, SB_EBUG,
-               "elements %" PRIu64 " + %" PRIu64 " of tensor '%s' are to be "
-               "saved, it has %" PRIu64,
-               first, n, t->name, all);
-    size_t item = sb_dtype_bytes(t->dtype);
-    uint64_t most = (SB_CHUNK_MAX - SB_CHUNK_OTHER) / item;
-    const unsigned char *from = data;
-    while (n) {
-        uint64_t k = n < most ? n : most;
-        SB_TRY(put_chunk(p, (uint32_t)index, first, k, from, k * item));
-        first += k;
-        n -= k;
-        from += k * item;
-    }
-    return SB_OK;
-}
-
-static sb_status pack_part(const sb_ckpt_part *p, void **desc_out,
-                           size_t *bytes_out)
-{
-    Shardbert__Part m = SHARDBERT__PART__INIT;
-    Shardbert__Range **list;
-    SB_TRY(sb_alloc(p->ranges, sizeof *list, "checkpoint ranges", &list));
-    for (size_t i = 0; i < p->ranges; i++) list[i] = &p->range[i];
-    m.writer = p->writer;
-    m.bytes = sb_out_bytes(p->out);
-    m.n_range = p->ranges;
-    m.range = list;
-    size_t bytes = shardbert__part__get_packed_size(&m);
-    uint8_t *desc;
-    sb_status st = sb_alloc(bytes, 1, "part description", &desc);
-    if (st == SB_OK) {
-        *bytes_out = shardbert__part__pack(&m, desc);
-        *desc_out = desc;
-    }
-    sb_free(list);
-    return st;
-}
-
-sb_status sb_ckpt_part_close(sb_ckpt_part *p, void **desc_out,
-                             size_t *bytes_out)
-{
-    void *desc;
-    size_t bytes;
-    sb_status st = pack_part(p, &desc, &bytes);
-    if (st != SB_OK) {
-        sb_ckpt_part_abandon(p);
-        return st;
-    }
-    st = sb_out_close(p->out);
-    free_part(p);
-    if (st != SB_OK) {
-        sb_free(desc);
-        return st;
-    }
-    *desc_out = desc;
-    *bytes_out = bytes;
-    return SB_OK;
-}
-
-void sb_ckpt_part_abandon(sb_ckpt_part *p)
-{
-    if (!p) return;
-    sb_out_abandon(p->out);
-    free_part(p);
 }
 
 /* ---- commit -------------------------------------------------------------- */
@@ -359,7 +214,10 @@ static sb_status write_manifest(const commit *c, const sb_ckpt_meta *meta,
 
 static sb_status make_visible(const commit *c, const char *dir, uint64_t step)
 {
+    sb_ckpt *ckpt;
     SB_TRY(sb_dir_sync(c->staging));
+    SB_TRY(sb_ckpt_open(c->staging, &ckpt));
+    sb_ckpt_close(ckpt);
     char *path = final_path(dir, step);
     if (!path) return no_path();
     sb_status st = sb_rename(c->staging, path);
@@ -377,7 +235,7 @@ sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
                    memchr(meta->build, 0, sizeof meta->build),
                SB_EBUG, "a text of the checkpoint has no end");
     SB_TRY(sb_table_check(table, tensors, SB_EBUG));
-    char *staging = staging_path(dir, meta->step);
+    char *staging = sb_ckpt_staging(dir, meta->step);
     if (!staging) return no_path();
     commit c = {.staging = staging};
     sb_status st;
@@ -416,7 +274,7 @@ static sb_status remove_one(const char *dir, uint64_t step)
     return st;
 }
 
-sb_status sb_ckpt_prune(const char *dir, unsigned keep)
+sb_status sb_ckpt_prune(const char *dir, unsigned keep, uint64_t every)
 {
     SB_REQUIRE(keep >= 1, SB_EBUG, "no checkpoint is to be kept");
     char **name;
@@ -429,7 +287,7 @@ sb_status sb_ckpt_prune(const char *dir, unsigned keep)
             found += (size_t)sb_ckpt_name_step(name[i], &step[found]);
         qsort(step, found, sizeof *step, newest_first);
         for (size_t i = keep; i < found && st == SB_OK; i++)
-            st = remove_one(dir, step[i]);
+            if (!every || step[i] % every) st = remove_one(dir, step[i]);
         sb_free(step);
     }
     sb_names_free(name, n);

@@ -72,6 +72,8 @@ enum { SB_CKPT_NAME_ROOM = 40 };
 void sb_ckpt_name(uint64_t step, char out[SB_CKPT_NAME_ROOM]);
 /* True, with the step, if `name` is exactly what sb_ckpt_name makes. */
 int sb_ckpt_name_step(const char *name, uint64_t *step_out);
+/* The folder in `dir` in which it is built; sb_free, NULL: no memory. */
+char *sb_ckpt_staging(const char *dir, uint64_t step);
 void sb_part_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM]);
 #define SB_MANIFEST_NAME "manifest.pb"
 

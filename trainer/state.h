@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * state.h - checkpoints across ranks: who writes what, and one commit. */
+ * state.h - checkpoints across ranks: the newest one, and what wrote it. How
+ * they are written: saver.h. */
 #ifndef SB_TRAINER_STATE_H
 #define SB_TRAINER_STATE_H
 
 #include "comm/comm.h"
 #include "proto/checkpoint.h"
-
-/* Elements [first, first + n) of tensor `tensor` of the table, in memory: one
- * behind the other or, if stride is not 0, in rows of `width` elements that are
- * `stride` elements apart; first and n are then whole rows. */
-typedef struct sb_piece {
-    size_t tensor;
-    uint64_t first, n;
-    const void *data;
-    uint64_t width, stride;
-} sb_piece;
-
-/* Write checkpoint ckpt-<meta->step> in dir: every rank its pieces, which
- * together cover each element once; rank 0 commits. Then removes all but the
- * newest `keep` checkpoints (0: keep all). An existing checkpoint of that step
- * is left alone. Collective; the same status everywhere; on failure the
- * previous checkpoint is untouched and nothing half-written stays. */
-SB_MUST_USE sb_status sb_state_save(sb_comm *c, const char *dir,
-                                    const sb_ckpt_meta *meta,
-                                    const sb_tensor *table, size_t tensors,
-                                    const sb_piece *pieces, size_t npieces,
-                                    unsigned keep);
 
 /* Version, compiler, BLAS kernel and instruction set: what the bits of a run
  * depend on beside its recipe. For sb_ckpt_meta.build. */

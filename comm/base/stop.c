@@ -5,7 +5,10 @@
 #include <signal.h>
 #include <string.h>
 
+#include "comm/base/log.h"
+
 static volatile sig_atomic_t asked;
+static double deadline; /* by sb_now; 0: none */
 
 static void note(int signal_number)
 {
@@ -28,7 +31,12 @@ void sb_stop_install(void)
     sigaction(SIGUSR1, &a, NULL);
 }
 
+void sb_stop_after(double seconds)
+{
+    deadline = seconds > 0 ? sb_now() + seconds : 0;
+}
+
 int sb_stop_asked(void)
 {
-    return asked;
+    return asked || (deadline > 0 && sb_now() > deadline);
 }

@@ -162,6 +162,16 @@ static int is_saved(const char *dir, uint64_t step)
     return there;
 }
 
+static sb_status save_now(sb_mlm *m, uint64_t step)
+{
+    sb_saver *saver;
+    OK(sb_mlm_saver_open(m, &saver));
+    sb_status st = sb_mlm_save(m, saver, vocab, step, &course, SB_SAVE_NOW);
+    const sb_error why = *sb_error_last();
+    OK(sb_saver_close(saver));
+    return st == SB_OK ? st : sb_error_set(&why);
+}
+
 /* Some rank's row, which exactly one rank owns. */
 static void touch_a_row(sb_mlm *m, uint64_t row)
 {
@@ -179,11 +189,11 @@ static void a_frozen_row_that_changes_is_not_saved(void)
     sb_mlm *m = begin(&o);
     sb_wave w;
     update(m, 0, &w);
-    OK(sb_mlm_save(m, vocab, 1, &course));
+    OK(save_now(m, 1));
     CHECK(is_saved(o.dir, 1));
     update(m, 1, &w);
     touch_a_row(m, V - 1);
-    CHECK(sb_mlm_save(m, vocab, 2, &course) == SB_EBUG);
+    CHECK(save_now(m, 2) == SB_EBUG);
     CHECK(strstr(sb_error_last()->text, SB_TABLE_NAME));
     CHECK(!is_saved(o.dir, 2));
     sb_mlm_close(m);
@@ -191,7 +201,7 @@ static void a_frozen_row_that_changes_is_not_saved(void)
     o.dir = sb_path_join(made_dir, "trained");
     m = begin(&o);
     touch_a_row(m, V - 1);
-    OK(sb_mlm_save(m, vocab, 2, &course));
+    OK(save_now(m, 2));
     sb_mlm_close(m);
 }
 
@@ -242,7 +252,7 @@ static void a_run_goes_on_with_the_frozen_rows_it_began_with(void)
     OK(sb_mlm_open(comm, &o, vocab, &m));
     OK(sb_mlm_load(m, vocab, &step, &course, &found));
     CHECK(found && step == 1);
-    OK(sb_mlm_save(m, vocab, 2, &course));
+    OK(save_now(m, 2));
     sb_mlm_close(m);
     o.dir = forged;
     OK(sb_mlm_open(comm, &o, vocab, &m));

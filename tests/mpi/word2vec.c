@@ -2,6 +2,7 @@
  * Phase 1 and its neighbours on a small made-up corpus, for any number of
  * ranks: what is learnt, what is refused. word2vec_runs.c has the rest. */
 #include "tests/mpi/made_word2vec.h"
+#include "trainer/saver.h"
 #include "trainer/word2vec/neighbours.h"
 
 static int has_neighbour(sb_ckpt *k, uint32_t id, uint32_t wanted, size_t n)
@@ -140,8 +141,11 @@ static void neighbours_of_a_given_checkpoint_are_known(void)
     sb_piece p = {0, 0, V * D, x, 0, 0};
     must(sb_comm_rank(comm) == 0 ? sb_dir_make(dir) : SB_OK);
     sb_comm_barrier(comm);
-    EXPECT(sb_state_save(comm, dir, &m, &t, 1, &p, sb_comm_rank(comm) == 0,
-                         0) == SB_OK);
+    sb_saver *saver;
+    must(sb_saver_open(comm, &(sb_saver_options){.dir = dir}, &saver));
+    EXPECT(sb_saver_save(saver, &m, &t, 1, &p, sb_comm_rank(comm) == 0,
+                         SB_SAVE_NOW) == SB_OK);
+    EXPECT(sb_saver_close(saver) == SB_OK);
     sb_free(dir);
     sb_ckpt *k = latest("given");
     sb_neighbour near[V];

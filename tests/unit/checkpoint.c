@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * checkpoint.c - tests of proto/codec.c, ckpt_write.c and ckpt_read.c. */
+ * checkpoint.c - tests of proto/: codec.c and ckpt_*.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -182,13 +182,26 @@ static void the_newest_is_the_one_with_the_highest_step(void **state)
     assert_int_equal(sb_ckpt_latest(dir, &path), SB_OK);
     assert_non_null(strstr(path, "/ckpt-1000000000"));
     sb_free(path);
-    assert_int_equal(sb_ckpt_prune(dir, 2), SB_OK);
+    assert_int_equal(sb_ckpt_prune(dir, 2, 0), SB_OK);
     assert_false(sb_ckpt_exists(dir, 7));
     assert_true(sb_ckpt_exists(dir, 999999999));
-    assert_int_equal(sb_ckpt_prune(dir, 1), SB_OK);
+    assert_int_equal(sb_ckpt_prune(dir, 1, 0), SB_OK);
     assert_false(sb_ckpt_exists(dir, 999999999));
     assert_int_equal(read_all(1000000000), SB_OK);
     assert_int_equal(entries(), 1 + sizeof others / sizeof *others);
+}
+
+static void every_nth_is_kept_beside_the_newest(void **state)
+{
+    (void)state;
+    for (uint64_t step = 0; step <= 50; step += 5)
+        assert_int_equal(save_small(step), SB_OK);
+    assert_int_equal(sb_ckpt_prune(dir, 2, 20), SB_OK);
+    assert_int_equal(entries(), 5); /* 0, 20, 40, and 45, 50 */
+    for (uint64_t step = 0; step <= 40; step += 20)
+        assert_true(sb_ckpt_exists(dir, step));
+    assert_true(sb_ckpt_exists(dir, 45));
+    assert_int_equal(read_all(50), SB_OK);
 }
 
 static void debris_of_a_killed_run_is_removed(void **state)
@@ -252,6 +265,7 @@ int main(void)
         T(a_range_outside_of_a_tensor_is_refused),
         T(a_part_that_is_not_there_is_refused_at_commit),
         T(the_newest_is_the_one_with_the_highest_step),
+        T(every_nth_is_kept_beside_the_newest),
         T(debris_of_a_killed_run_is_removed),
         T(a_large_tensor_is_cut_into_chunks),
     };

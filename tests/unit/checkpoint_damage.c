@@ -145,6 +145,38 @@ static void a_part_of_another_checkpoint_is_found(void **state)
     sb_free(to);
 }
 
+static void what_the_disk_did_to_a_part_is_found_when_it_is_read_back(
+    void **state)
+{
+    (void)state;
+    sb_ckpt_part *p;
+    char *path = sb_format("%s/.tmp-ckpt-000000001/part-00000.pb", dir), *text;
+    size_t bytes;
+    assert_int_equal(sb_ckpt_begin(dir, 1), SB_OK);
+    assert_int_equal(sb_ckpt_part_open(dir, 1, 0, table, TENSORS, &p), SB_OK);
+    assert_int_equal(sb_ckpt_put(p, 0, 0, CELLS, weights), SB_OK);
+    assert_int_equal(sb_ckpt_put(p, 2, 0, 1, bias), SB_OK);
+    assert_int_equal(sb_ckpt_part_sync(p), SB_OK);
+    assert_int_equal(sb_ckpt_part_verify(p), SB_OK);
+    assert_int_equal(sb_file_read(path, 1 << 16, &text, &bytes), SB_OK);
+    int fd = open(path, O_RDWR);
+    for (size_t at = 0; at < bytes; at++) {
+        char b = (char)(text[at] ^ 0x10);
+        assert_int_equal(pwrite(fd, &b, 1, (off_t)at), 1);
+        assert_int_equal(sb_ckpt_part_verify(p), SB_EFORMAT);
+        assert_int_equal(pwrite(fd, text + at, 1, (off_t)at), 1);
+    }
+    assert_int_equal(sb_ckpt_part_verify(p), SB_OK);
+    assert_int_equal(ftruncate(fd, (off_t)bytes - 1), 0);
+    assert_int_equal(sb_ckpt_part_verify(p), SB_EIO);
+    unlink(path);
+    assert_int_equal(sb_ckpt_part_verify(p), SB_EIO);
+    close(fd);
+    sb_ckpt_part_abandon(p);
+    sb_free(text);
+    sb_free(path);
+}
+
 /* A save in a child, whose n-th such call fails: fsio counts per process. */
 static int save_in_child(uint64_t step, const char *call, int n)
 {
@@ -197,6 +229,7 @@ int main(void)
         T(a_manifest_with_a_right_checksum_is_still_not_trusted),
         T(a_manifest_cannot_take_much_more_memory_than_its_size),
         T(a_part_of_another_checkpoint_is_found),
+        T(what_the_disk_did_to_a_part_is_found_when_it_is_read_back),
         T(a_failure_at_any_call_leaves_the_previous_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

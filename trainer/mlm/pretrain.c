@@ -25,17 +25,45 @@ typedef struct run {
     sb_metrics *metrics;
     sb_mlm_report report;
     sb_divergence divergence;
-    uint64_t step, saved; /* updates done; the newest checkpoint's */
-    int stop;             /* asked to, by all ranks' agreement     */
+    sb_saver *saver;
+    uint64_t step;    /* updates done */
+    uint64_t started; /* of them, those that were loaded */
+    uint64_t saved;   /* the newest that were given to the saver, or loaded */
+    double saved_at;  /* when */
+    int late;         /* rank 0's clock asks for a checkpoint */
+    int stop;         /* asked to, by all ranks' agreement */
     double loss;
 } run;
 
-static sb_status save(run *r)
+/* ---- checkpoints --------------------------------------------------------- */
+
+static sb_status save(run *r, sb_save_when when)
 {
-    if (r->saved == r->step && r->step) return SB_OK;
-    SB_TRY(sb_mlm_save(r->m, r->vocab, r->step, &r->divergence));
+    if (r->saved == r->step && r->step)
+        return when == SB_SAVE_NOW ? sb_saver_finish(r->saver) : SB_OK;
+    SB_TRY(sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence,
+                       when));
     r->saved = r->step;
+    r->saved_at = sb_now();
     return SB_OK;
+}
+
+static int is_save_due(const run *r)
+{
+    const sb_mlm_options *o = r->o;
+    return (o->checkpoint_every && r->step % o->checkpoint_every == 0) ||
+           (o->keep_every && r->step % o->keep_every == 0) || r->late;
+}
+
+/* The step of the newest checkpoint there will be when the run has ended in
+ * `why`, which stays this thread's error. Collective. */
+static uint64_t safe_step(const run *r, const sb_error *why)
+{
+    sb_status st = sb_saver_finish(r->saver);
+    (void)st; /* if it failed, the one before is safe */
+    (void)sb_error_set(why);
+    uint64_t newest = sb_saver_newest(r->saver);
+    return newest ? newest : r->started;
 }
 
 /* ---- evaluation ---------------------------------------------------------- */
@@ -69,12 +97,15 @@ static sb_status evaluate(run *r)
 /* ---- steps --------------------------------------------------------------- */
 
 /* Rank 0's mean loss on all ranks, so that ranks on unlike processors, which
- * may differ in the last bit, decide alike what it means. */
-static double loss_of(const run *r, const sb_wave *w)
+ * may differ in the last bit, decide alike what it means; and its clock. */
+static double loss_of(run *r, const sb_wave *w)
 {
-    double loss = w->masked ? w->loss_sum / (double)w->masked : 0;
-    sb_comm_bcast(r->m->comm, &loss, sizeof loss, 0);
-    return loss;
+    double minutes = r->o->checkpoint_minutes;
+    double x[2] = {w->masked ? w->loss_sum / (double)w->masked : 0,
+                   minutes > 0 && sb_now() - r->saved_at > 60 * minutes};
+    sb_comm_bcast(r->m->comm, x, sizeof x, 0);
+    r->late = x[1] > 0;
+    return x[0];
 }
 
 static sb_status update(run *r, double lr, double *norm)
@@ -101,15 +132,17 @@ static sb_status diverged(run *r, uint64_t batch)
                (batch + 1) * o->batch - 1, d->skips, SB_SKIPS_MAX, batch);
         return SB_OK;
     }
+    const sb_error why = *sb_error_last();
+    uint64_t safe = safe_step(r, &why);
     if (o->divergence.skip)
         return sb_hint("a lower --lr first, then a longer --warmup or --clip "
                        "1: %" PRIu64 " batches have been left out already; "
                        "the last saved state is step %" PRIu64 " in %.60s",
-                       d->skips, r->saved, o->dir);
+                       d->skips, safe, o->dir);
     return sb_hint("a lower --lr first, then a longer --warmup or --clip 1; "
                    "--on-divergence skip leaves such batches out; the last "
                    "saved state is step %" PRIu64 " in %.60s",
-                   r->saved, o->dir);
+                   safe, o->dir);
 }
 
 /* One update, or none: r->stop is set, or the batch is left out. */
@@ -146,7 +179,7 @@ static sb_status step(run *r)
 }
 
 /* The checkpoint comes before the evaluation of the same step: a kill during
- * the evaluation loses nothing. */
+ * the evaluation loses nothing, or what is being written behind it. */
 static sb_status loop(run *r)
 {
     const sb_mlm_options *o = r->o;
@@ -155,14 +188,16 @@ static sb_status loop(run *r)
     while (!r->stop && r->step < end) {
         uint64_t before = r->step;
         SB_TRY(step(r));
+        SB_TRY(sb_saver_poll(r->saver));
         if (r->stop) break;
         if (r->step == before) continue;
-        if (r->step == end ||
-            (o->checkpoint_every && r->step % o->checkpoint_every == 0))
-            SB_TRY(save(r));
+        if (r->step == end)
+            SB_TRY(save(r, SB_SAVE_NOW));
+        else if (is_save_due(r))
+            SB_TRY(save(r, SB_SAVE_BEHIND));
         if (is_due(r)) SB_TRY(evaluate(r));
     }
-    SB_TRY(save(r));
+    SB_TRY(save(r, SB_SAVE_NOW));
     if (r->stop)
         SB_FAIL(SB_ESTOP, "asked to stop: step %" PRIu64 " is saved in %s",
                 r->step, o->dir);
@@ -182,7 +217,8 @@ static sb_status train(run *r)
     const sb_mlm_options *o = r->o;
     int found;
     SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &r->divergence, &found));
-    r->saved = r->step;
+    r->saved = r->started = r->step;
+    r->saved_at = sb_now();
     if (found)
         sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64,
                r->step, o->schedule.steps);
@@ -190,6 +226,7 @@ static sb_status train(run *r)
         SB_TRY(begin_anew(r));
     int told = found && is_told(r);
     if (told && r->step >= o->schedule.steps) return SB_OK;
+    SB_TRY(sb_mlm_saver_open(r->m, &r->saver));
     sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics);
     if (st == SB_OK)
         st = sb_mlm_report_open(r->m, r->metrics, r->step, &r->report);
@@ -236,6 +273,7 @@ sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
     st = sb_agree(c, st);
     if (st == SB_OK) st = train(&r);
     sb_error why = *sb_error_last();
+    (void)sb_saver_close(r.saver); /* writes only if something else failed */
     sb_status closed = sb_metrics_close(r.metrics);
     st = st == SB_OK ? sb_agree(c, closed) : sb_error_set(&why);
     sb_mlm_report_close(&r.report);

@@ -43,8 +43,11 @@ typedef struct sb_mlm_options {
     sb_adam_options adam;
     sb_divergence_options divergence;
     uint64_t stop_at; /* leave after this step, with a checkpoint; 0 */
-    uint64_t eval_every, eval_samples, checkpoint_every;
-    unsigned keep;
+    uint64_t eval_every, eval_samples;
+    uint64_t checkpoint_every, keep_every; /* steps between checkpoints, and
+                                  between those that are never removed; 0   */
+    double checkpoint_minutes;             /* 0: the clock asks for none */
+    unsigned keep;                         /* newest checkpoints, 0: all */
     uint32_t head_group;   /* masked positions scored at once             */
     sb_reduce reduce;      /* exact, or fast: other bits for other ranks */
     uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */

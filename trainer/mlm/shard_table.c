@@ -27,16 +27,20 @@ typedef struct sb_route {
     size_t *cut;        /* [size + 1] */
 } sb_route;
 
-uint64_t sb_table_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
-                        size_t dim, int moments)
+uint64_t sb_table_rows(const sb_comm *c, uint64_t vocab, uint64_t block)
 {
     uint64_t blocks = (vocab + block - 1) / block;
     int r = sb_comm_rank(c), p = sb_comm_size(c);
     uint64_t first = sb_share(blocks, r, p) * block;
     uint64_t last = sb_share(blocks, r + 1, p) * block;
-    uint64_t rows =
-        (last < vocab ? last : vocab) - (first < vocab ? first : vocab);
-    return rows * (dim + 1) * sizeof(float) * (moments ? 4 : 1) +
+    return (last < vocab ? last : vocab) - (first < vocab ? first : vocab);
+}
+
+uint64_t sb_table_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
+                        size_t dim, int moments)
+{
+    return sb_table_rows(c, vocab, block) * (dim + 1) * sizeof(float) *
+               (moments ? 4 : 1) +
            vocab * sizeof(uint32_t);
 }
 

@@ -42,6 +42,8 @@ SB_MUST_USE sb_status sb_table_open(sb_comm *c, uint64_t vocab, uint64_t block,
                                     size_t dim, int moments,
                                     sb_table **table_out);
 void sb_table_close(sb_table *t); /* NULL is fine */
+/* Rows that this rank will own. Local. */
+uint64_t sb_table_rows(const sb_comm *c, uint64_t vocab, uint64_t block);
 /* Bytes that sb_table_open takes on this rank. Local. */
 uint64_t sb_table_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
                         size_t dim, int moments);

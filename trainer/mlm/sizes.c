@@ -7,7 +7,6 @@
 
 #include "comm/agree.h"
 #include "comm/base/log.h"
-#include "comm/base/host_memory.h"
 #include "comm/base/mem.h"
 #include "comm/group.h"
 #include "comm/reduce.h"
@@ -15,6 +14,7 @@
 #include "trainer/mlm/shard_table.h"
 #include "trainer/mlm/vocab_head.h"
 
+/* Without the copy: a run can do without it. */
 static uint64_t total(const sb_mlm_sizes *s)
 {
     return s->table + s->encoder + s->sums + s->activations + s->logits;
@@ -31,6 +31,17 @@ static void measure_stages(const sb_layout *l, int size, sb_mlm_plan *p)
             if (n > p->longest_share) p->longest_share = n;
         }
     }
+}
+
+/* Weights and both moments of what this rank owns (state_mlm.c). */
+static uint64_t copy_bytes(const sb_comm *c, const sb_mlm_options *o,
+                           uint64_t own)
+{
+    if (!o->checkpoint_every && !(o->checkpoint_minutes > 0) && !o->keep_every)
+        return 0;
+    uint64_t rows = sb_table_rows(c, o->shape.vocab, o->vocab_block);
+    return 3 * (own + rows * (o->shape.dim + 1)) * sizeof(float) +
+           (SB_DIVERGENCE_WORDS + 1) * sizeof(uint64_t);
 }
 
 /* Sizes for p->micro. */
@@ -60,7 +71,8 @@ static sb_status measure(const sb_comm *c, const sb_layout *l,
         .activations =
             (uint64_t)acts * p->micro + work * threads + rows * sizeof(float),
         .logits = sb_head_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim,
-                                o->head_group, o->threads, o->reduce)};
+                                o->head_group, o->threads, o->reduce),
+        .copy = copy_bytes(c, o, own)};
     return SB_OK;
 }
 
@@ -83,16 +95,19 @@ static sb_status fit(const sb_comm *c, const sb_layout *l,
     }
 }
 
-/* A rank's equal part of what its host has free. Collective. */
-static sb_status share_of_host(sb_comm *c, uint64_t *bytes_out)
+/* The same, with room for the copy where forward has to run twice anyhow. */
+static sb_status fit_with_copy(const sb_comm *c, const sb_layout *l,
+                               const sb_mlm_options *o, uint64_t limit,
+                               sb_mlm_plan *p)
 {
-    sb_comm *node, *leaders;
-    SB_TRY(sb_comm_split_nodes(c, 0, &node, &leaders));
-    uint64_t free_bytes = sb_memory_free();
-    sb_comm_bcast(node, &free_bytes, sizeof free_bytes, 0);
-    *bytes_out = free_bytes / (uint64_t)sb_comm_size(node);
-    sb_comm_free(leaders);
-    sb_comm_free(node);
+    SB_TRY(fit(c, l, o, limit, p));
+    uint64_t copy = p->sizes.copy;
+    if (p->micro < p->slots && copy < limit) {
+        sb_mlm_plan less = *p;
+        SB_TRY(fit(c, l, o, limit - copy, &less));
+        if (total(&less.sizes) <= limit - copy) *p = less;
+    }
+    p->behind = copy && copy < limit && total(&p->sizes) <= limit - copy;
     return SB_OK;
 }
 
@@ -126,20 +141,23 @@ static sb_status too_large(const sb_mlm_sizes *s, uint64_t limit, int chosen)
 static void say(sb_comm *c, const sb_mlm_options *o, const sb_mlm_plan *p)
 {
     const sb_mlm_sizes *s = &p->sizes;
+    uint64_t copy = p->behind ? s->copy : 0;
     uint64_t most[] = {s->table,       s->encoder, s->sums,
-                       s->activations, s->logits,  total(s)};
+                       s->activations, s->logits,  total(s) + copy,
+                       copy};
     /* of the rank that has the fewest, unless no rank lacks any */
     uint64_t lacks = p->slots - p->micro, fewest = UINT64_MAX - p->micro;
-    sb_comm_max_u64(c, most, 6);
+    sb_comm_max_u64(c, most, 7);
     sb_comm_max_u64(c, &fewest, 1);
     sb_comm_max_u64(c, &lacks, 1);
     sb_log(SB_LOG_INFO,
            "memory per rank, at most %s: token table with gradient and moments "
            "%s, encoder with moments %s, its gradients' sums %s, activations "
-           "%s, logits %s",
+           "%s, logits %s, copy to save from %s",
            sb_bytes_text(most[5]), sb_bytes_text(most[0]),
            sb_bytes_text(most[1]), sb_bytes_text(most[2]),
-           sb_bytes_text(most[3]), sb_bytes_text(most[4]));
+           sb_bytes_text(most[3]), sb_bytes_text(most[4]),
+           sb_bytes_text(most[6]));
     uint64_t micro = UINT64_MAX - fewest;
     if (!o->micro_batch && lacks)
         sb_log(SB_LOG_INFO,
@@ -157,11 +175,14 @@ sb_status sb_mlm_plan_open(sb_comm *c, const sb_layout *l,
     p.width = (o->batch + o->slots - 1) / o->slots;
     measure_stages(l, size, &p);
     uint64_t limit = o->memory_limit;
-    if (!limit) SB_TRY(share_of_host(c, &limit));
-    sb_status st = fit(c, l, o, limit, &p);
+    if (!limit) SB_TRY(sb_comm_memory_share(c, &limit));
+    sb_status st = fit_with_copy(c, l, o, limit, &p);
     if (st == SB_OK && total(&p.sizes) > limit)
         st = too_large(&p.sizes, limit, o->memory_limit > 0);
     SB_TRY(sb_agree(c, st));
+    uint64_t without = !p.behind; /* on some rank */
+    sb_comm_max_u64(c, &without, 1);
+    p.behind = !without;
     say(c, o, &p);
     *plan_out = p;
     return SB_OK;

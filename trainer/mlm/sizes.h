@@ -19,6 +19,7 @@ typedef struct sb_mlm_sizes {
     uint64_t sums;        /* the slots' gradients, being summed     */
     uint64_t activations; /* of the micro-batch, and workers' room  */
     uint64_t logits;
+    uint64_t copy; /* of what is saved, if it is saved behind training */
 } sb_mlm_sizes;
 
 typedef struct sb_mlm_plan {
@@ -30,12 +31,16 @@ typedef struct sb_mlm_plan {
         trees; /* sum trees: 2, or one a stage if there are several micro-batches */
     size_t longest_stage,
         longest_share; /* floats; of a stage, of some rank's part of one */
+    int behind; /* checkpoints are written behind training: the copy fits on
+                   all ranks */
     sb_mlm_sizes sizes;
 } sb_mlm_plan;
 
 /* Plan this rank's part and say what it takes. The micro-batch is o->micro_batch
  * sequences; 0: as many as o->memory_limit allows, which for 0 is the ranks'
- * equal parts of what their host has free. SB_ELIMIT on every rank if some
+ * equal parts of what their host has free. The copy that checkpoints are
+ * written from comes last: it takes no memory that saves running forward twice
+ * for all. SB_ELIMIT on every rank if some
  * rank's part does not fit: the message names the largest item, the hint the
  * options that make it smaller. Collective. */
 SB_MUST_USE sb_status sb_mlm_plan_open(sb_comm *c, const sb_layout *l,

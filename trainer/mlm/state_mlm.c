@@ -103,8 +103,19 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
     return SB_OK;
 }
 
-sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step,
-                      const sb_divergence *d)
+sb_status sb_mlm_saver_open(const sb_mlm *m, sb_saver **saver_out)
+{
+    const sb_saver_options o = {.dir = m->o->dir,
+                                .keep = m->o->keep,
+                                .keep_every = m->o->keep_every,
+                                .room = m->plan.sizes.copy,
+                                .behind = m->plan.behind,
+                                .pool = m->pool};
+    return sb_saver_open(m->comm, &o, saver_out);
+}
+
+sb_status sb_mlm_save(sb_mlm *m, sb_saver *s, const sb_vocab *vocab,
+                      uint64_t step, const sb_divergence *d, sb_save_when when)
 {
     tensors t = {0};
     uint64_t course[SB_DIVERGENCE_WORDS];
@@ -121,8 +132,7 @@ sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step,
     meta.config = (char *)(uintptr_t)m->o->config;
     sb_state_build(meta.build);
     if (st == SB_OK)
-        st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n, t.piece,
-                           t.pieces, m->o->keep);
+        st = sb_saver_save(s, &meta, t.table, t.n, t.piece, t.pieces, when);
     sb_free(t.table);
     sb_free(t.piece);
     return st;

@@ -4,12 +4,17 @@
 #define SB_MLM_STATE_MLM_H
 
 #include "trainer/mlm/engine.h"
+#include "trainer/saver.h"
+
+/* The saver of checkpoints of m, in m->o->dir. Collective. */
+SB_MUST_USE sb_status sb_mlm_saver_open(const sb_mlm *m, sb_saver **saver_out);
 
 /* Checkpoint after `step` updates. Tensors: Hugging Face's names, the moments
  * as adam.m/<name>, adam.v/<name>, mlm.divergence, and a frozen table's hash.
  * SB_EBUG, and nothing is written, if a frozen table has changed. Collective. */
-SB_MUST_USE sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab,
-                                  uint64_t step, const sb_divergence *d);
+SB_MUST_USE sb_status sb_mlm_save(sb_mlm *m, sb_saver *s, const sb_vocab *vocab,
+                                  uint64_t step, const sb_divergence *d,
+                                  sb_save_when when);
 
 /* Go on from the newest whole checkpoint in o->dir (trainer/resume.h):
  * *step_out updates are done, and o->begun has been called; or *found_out = 0

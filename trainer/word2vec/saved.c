@@ -46,17 +46,32 @@ static void pack_options(const sb_w2v_options *o,
 
 /* ---- writing ------------------------------------------------------------- */
 
-sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
+static void own_rows(const sb_comm *c, uint32_t V, uint64_t *first_out,
+                     uint64_t *n_out)
+{
+    int rank = sb_comm_rank(c), size = sb_comm_size(c);
+    *first_out = sb_share(V, rank, size);
+    *n_out = sb_share(V, rank + 1, size) - *first_out;
+}
+
+uint64_t sb_w2v_saved_bytes(const sb_comm *c, uint32_t V, uint32_t D)
+{
+    uint64_t first, n;
+    own_rows(c, V, &first, &n);
+    return n * (2 * D * sizeof(float) + sizeof(uint64_t)) +
+           SB_W2V_OPTIONS_N * sizeof(uint64_t);
+}
+
+sb_status sb_w2v_save(sb_comm *c, sb_saver *saver, const sb_w2v_saved *s,
+                      uint64_t cursor, sb_save_when when)
 {
     const sb_w2v_options *o = s->options;
-    uint64_t D = s->tables->D, options[SB_W2V_OPTIONS_N];
+    uint64_t D = s->tables->D, first, n, options[SB_W2V_OPTIONS_N];
     sb_tensor table[TENSORS];
     make_table(s, table);
     pack_options(o, options);
 
-    int rank = sb_comm_rank(c), size = sb_comm_size(c);
-    uint64_t first = sb_share(s->tables->V, rank, size);
-    uint64_t n = sb_share(s->tables->V, rank + 1, size) - first;
+    own_rows(c, s->tables->V, &first, &n);
     sb_piece piece[TENSORS];
     size_t pieces = 0;
     if (n > 0) {
@@ -67,7 +82,7 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
             OUTPUT, first * D, n * D, s->tables->out + at, D, stride};
         piece[pieces++] = (sb_piece){COUNTS, first, n, s->counts + first, 0, 0};
     }
-    if (rank == 0)
+    if (sb_comm_rank(c) == 0)
         piece[pieces++] =
             (sb_piece){OPTIONS, 0, SB_W2V_OPTIONS_N, options, 0, 0};
 
@@ -77,20 +92,9 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
                          .cursor = cursor,
                          .seed = o->seed,
                          .vocab_hash = s->vocab_hash};
+    meta.config = (char *)(uintptr_t)o->config; /* only read by the saver */
     sb_state_build(meta.build);
-    char none[1] = "";
-    size_t bytes = o->config ? strlen(o->config) + 1 : 1;
-    char *config;
-    sb_status st = sb_alloc(bytes, 1, "configuration", &config);
-    /* Without memory for it the checkpoint is worth more than its text. */
-    if (st != SB_OK)
-        meta.config = none;
-    else
-        meta.config = o->config ? memcpy(config, o->config, bytes) : config;
-    sb_status saved =
-        sb_state_save(c, o->dir, &meta, table, TENSORS, piece, pieces, o->keep);
-    if (st == SB_OK) sb_free(config);
-    return saved;
+    return sb_saver_save(saver, &meta, table, TENSORS, piece, pieces, when);
 }
 
 /* ---- reading ------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "comm/comm.h"
 #include "proto/checkpoint.h"
+#include "trainer/saver.h"
 #include "trainer/word2vec/hogwild.h"
 #include "trainer/word2vec/w2v.h"
 
@@ -25,9 +26,14 @@ typedef struct sb_w2v_saved {
     uint64_t blocks; /* of one epoch */
 } sb_w2v_saved;
 
-/* Write ckpt-<cursor>; each rank its share of rows. Collective. */
-SB_MUST_USE sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s,
-                                  uint64_t cursor);
+/* Bytes that rank c saves of tables of V rows of D floats: its share of rows.
+ * Local. */
+uint64_t sb_w2v_saved_bytes(const sb_comm *c, uint32_t V, uint32_t D);
+
+/* Save ckpt-<cursor>; each rank its share of rows. Collective. */
+SB_MUST_USE sb_status sb_w2v_save(sb_comm *c, sb_saver *saver,
+                                  const sb_w2v_saved *s, uint64_t cursor,
+                                  sb_save_when when);
 
 /* Can the run of `s` go on from k? Looks at meta, shapes, options and counts;
  * s->tables need only V and D. SB_EINVAL says what differs. Local. */

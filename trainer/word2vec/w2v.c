@@ -6,7 +6,8 @@
  *     vote     one small sum: loss, pairs, failure, stop, save
  *     settle   now and then, if there are several replicas: they become equal
  *     judge    as often as asked for (watch.h)
- *     save     if the vote says so and all replicas are equal
+ *     save     if the vote says so and all replicas are equal; it is written
+ *              behind the next rounds (trainer/saver.h)
  *
  * Invariants: the cursor says which blocks are done, how many words, which
  * learning rate, and all ranks know it without asking. Replicas settle after
@@ -26,6 +27,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
+#include "comm/group.h"
 #include "trainer/metrics.h"
 #include "trainer/state.h"
 #include "trainer/word2vec/crew.h"
@@ -45,6 +47,7 @@ typedef struct run {
     float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_w2v_saved saved;
     char *then; /* configuration of the checkpoint the run goes on from */
+    sb_saver *saver;
     sb_metrics *metrics;
     sb_watch *watch; /* NULL: nobody asked */
     sb_w2v_report report;
@@ -144,6 +147,13 @@ static sb_w2v_crew_options crew_options(const sb_w2v_options *o, uint32_t V)
                                  .sync_words = o->sync_words};
 }
 
+/* What a checkpoint is written from behind training; 0: none is. */
+static uint64_t copy_bytes(const run *r, uint32_t V)
+{
+    return r->o->checkpoint_minutes > 0 ? sb_w2v_saved_bytes(r->c, V, r->o->dim)
+                                        : 0;
+}
+
 static void say_sizes(const run *r, uint32_t V)
 {
     const sb_w2v_options *o = r->o;
@@ -159,10 +169,12 @@ static void say_sizes(const run *r, uint32_t V)
            o->epochs, sb_comm_size(r->c), o->threads);
     sb_log(SB_LOG_INFO,
            "word2vec: memory: %s of tables if all ranks share them, %s for "
-           "each copy if there are several; %s a rank besides",
+           "each copy if there are several; %s a rank besides, and %s to save "
+           "from, if the host has so much",
            sb_bytes_text(sb_replica_bytes(&crew.replica, 1)),
            sb_bytes_text(sb_replica_bytes(&crew.replica, 2)),
-           sb_bytes_text(sb_w2v_crew_bytes(&r->plan, &crew)));
+           sb_bytes_text(sb_w2v_crew_bytes(&r->plan, &crew)),
+           sb_bytes_text(copy_bytes(r, V)));
     sb_log(SB_LOG_INFO,
            "word2vec: %u of %u pieces take part; %" PRIu64
            " never occur and keep their first vectors",
@@ -240,6 +252,21 @@ static sb_status open_tables(run *r, int found)
                     sb_replica_begin(replica, r->updates, r->updates + V));
 }
 
+/* After the tables have their memory: the rest is for copies. */
+static sb_status open_saver(run *r, uint32_t V)
+{
+    uint64_t share, none;
+    SB_TRY(sb_comm_memory_share(r->c, &share));
+    sb_saver_options o = {.dir = r->o->dir,
+                          .keep = r->o->keep,
+                          .room = copy_bytes(r, V),
+                          .pool = sb_w2v_crew_pool(r->crew)};
+    none = o.room == 0 || o.room > share;
+    sb_comm_max_u64(r->c, &none, 1);
+    o.behind = !none;
+    return sb_saver_open(r->c, &o, &r->saver);
+}
+
 static sb_status begun(const run *r)
 {
     return r->o->begun ? r->o->begun(r->o->begun_arg, r->then) : SB_OK;
@@ -248,6 +275,7 @@ static sb_status begun(const run *r)
 static sb_status open_state(run *r, int found)
 {
     SB_TRY(open_tables(r, found));
+    SB_TRY(open_saver(r, r->saved.tables->V));
     SB_TRY(begun(r));
     say_replicas(r);
     r->words = sb_w2v_plan_before(&r->plan, r->cursor);
@@ -257,6 +285,7 @@ static sb_status open_state(run *r, int found)
 
 static sb_status close_state(run *r)
 {
+    (void)sb_saver_close(r->saver); /* writes only if something else failed */
     sb_w2v_crew_close(r->crew);
     sb_w2v_plan_close(&r->plan);
     sb_free(r->updates);
@@ -327,10 +356,10 @@ static void leave_out(run *r, double start)
     sb_w2v_crew_rested(r->crew);
 }
 
-static sb_status save_state(run *r)
+static sb_status save_state(run *r, sb_save_when when)
 {
     double start = sb_now();
-    SB_TRY(sb_w2v_save(r->c, &r->saved, r->cursor));
+    SB_TRY(sb_w2v_save(r->c, r->saver, &r->saved, r->cursor, when));
     leave_out(r, start);
     r->saved_at = sb_now();
     return SB_OK;
@@ -364,6 +393,7 @@ static sb_status loop(run *r)
     while (r->cursor < r->plan.total) {
         uint64_t before = r->words;
         SB_TRY(one_round(r, &stop, &save));
+        SB_TRY(sb_saver_poll(r->saver));
         int end = r->cursor == r->plan.total;
         sb_w2v_report_line(&r->report, r->cursor,
                            r->rounds == 1 || end || stop);
@@ -372,7 +402,7 @@ static sb_status loop(run *r)
         if (sb_watch_due(r->watch, before, r->words, r->plan.rate.total))
             SB_TRY(judge(r));
         if (!equal || !(end || stop || save)) continue;
-        SB_TRY(save_state(r));
+        SB_TRY(save_state(r, end || stop ? SB_SAVE_NOW : SB_SAVE_BEHIND));
         if (stop && !end) return stopped(r);
         save = 0;
     }
