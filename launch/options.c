@@ -64,6 +64,9 @@ const sb_option sb_options[] = {
         "names all random numbers of the run"),
     INT("threads", TRAIN | EVAL, "1", 1, 1024, "threads per rank"),
     CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
+    REAL("stall-minutes", SB_PHASE_WATCHED, "10", 0, 1e6,
+         "end the run if a rank is silent or does not move for so long, 0: "
+         "never"),
 
     LIST("source", VOCAB | INGEST, "KIND:GLOB[:WEIGHT]",
          "text to read, may be given again; KIND is text, c4, msmarco, news, "

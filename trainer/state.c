@@ -13,6 +13,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/hash.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "trainer/kernels/kernels.h"
@@ -209,6 +210,7 @@ sb_status sb_state_save(sb_comm *c, const char *dir, const sb_ckpt_meta *meta,
 {
     save s = {dir, meta, table, tensors, NULL, 0};
     int exists;
+    sb_life_doing("saving a checkpoint");
     SB_TRY(same_everywhere(c, &s));
     SB_TRY(begin(c, &s, &exists));
     if (exists) return SB_OK;
@@ -252,6 +254,7 @@ static sb_status share_path(sb_comm *c, const char *dir, char **path_out)
 sb_status sb_state_latest(sb_comm *c, const char *dir, sb_ckpt **ckpt_out)
 {
     char *path;
+    sb_life_doing("opening a checkpoint");
     SB_TRY(share_path(c, dir, &path));
     sb_ckpt *ckpt = NULL;
     sb_status st = SB_OK;
