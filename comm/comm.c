@@ -67,6 +67,7 @@ sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out)
 void sb_comm_close(sb_comm *c)
 {
     sb_life_at("the end", SB_LIFE_PLAIN);
+    sb_comm_barrier(c); /* mpirun may crash if it ends a job in MPI_Finalize */
     sb_life_wait(1);
     MPI_Finalize();
     sb_life_wait(0);
