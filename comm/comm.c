@@ -11,6 +11,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/internal.h"
@@ -65,7 +66,11 @@ sb_status sb_comm_open(int *argc, char ***argv, sb_comm **comm_out)
 
 void sb_comm_close(sb_comm *c)
 {
+    sb_life_at("the end", SB_LIFE_PLAIN);
+    sb_comm_barrier(c); /* mpirun may crash if it ends a job in MPI_Finalize */
+    sb_life_wait(1);
     MPI_Finalize();
+    sb_life_wait(0);
     free(c->flight.request);
     sb_free(c);
 }
@@ -97,8 +102,15 @@ double sb_comm_waited(const sb_comm *c, int cause)
     return c->seconds[cause];
 }
 
+double sb_mpi_waits(void)
+{
+    sb_life_wait(1);
+    return sb_now();
+}
+
 void sb_mpi_waited(sb_comm *c, double since)
 {
+    sb_life_wait(0);
     c->seconds[c->cause] += sb_now() - since;
 }
 
@@ -132,12 +144,14 @@ static void nap_until(sb_comm *c, MPI_Request *request, long *nap)
 void sb_mpi_wait(sb_comm *c, MPI_Request *request, size_t n)
 {
     long nap = NAP_MIN;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (c->patient)
             nap_until(c, &request[i], &nap);
         else
             sb_mpi_check(c, MPI_Wait(&request[i], MPI_STATUS_IGNORE),
                          "MPI_Wait");
+        sb_life_beat();
+    }
 }
 
 /* A non-blocking collective, and waiting for it. */
@@ -161,14 +175,14 @@ void sb_mpi_wait(sb_comm *c, MPI_Request *request, size_t n)
 
 void sb_comm_barrier(sb_comm *c)
 {
-    double t = sb_now();
+    double t = sb_mpi_waits();
     COLLECTIVE(c, MPI_Barrier, MPI_Ibarrier, c->all);
     sb_mpi_waited(c, t);
 }
 
 void sb_comm_bcast(sb_comm *c, void *buf, size_t bytes, int root)
 {
-    double t = sb_now();
+    double t = sb_mpi_waits();
     char *p = buf;
     for (size_t n; bytes; bytes -= n, p += n) {
         n = bytes < piece ? bytes : piece;
@@ -183,7 +197,7 @@ void sb_comm_bcast(sb_comm *c, void *buf, size_t bytes, int root)
 static void allreduce(sb_comm *c, void *x, size_t n, MPI_Datatype type,
                       MPI_Op op)
 {
-    double t = sb_now();
+    double t = sb_mpi_waits();
     char *p = x;
     size_t most = piece / 8 ? piece / 8 : 1;
     for (size_t k; n; n -= k, p += 8 * k) {
@@ -245,7 +259,7 @@ void sb_comm_gather_cut(sb_comm *c, void *buf, const size_t *cut)
         ring(c, buf, cut);
         return;
     }
-    double t = sb_now();
+    double t = sb_mpi_waits();
     int *n;
     if (sb_alloc(2 * (size_t)c->size, sizeof *n, "gather counts", &n) != SB_OK)
         sb_fatal(c);
@@ -278,7 +292,7 @@ void sb_comm_gather(sb_comm *c, const void *send, size_t bytes, void *recv)
 
 void sb_comm_exchange_counts(sb_comm *c, const size_t *send_n, size_t *recv_n)
 {
-    double t = sb_now();
+    double t = sb_mpi_waits();
     COLLECTIVE(c, MPI_Alltoall, MPI_Ialltoall, send_n, sizeof(size_t), MPI_BYTE,
                recv_n, sizeof(size_t), MPI_BYTE, c->all);
     c->sent += sizeof(size_t) * (size_t)(c->size - 1);

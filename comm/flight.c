@@ -90,7 +90,7 @@ int sb_flight_done(sb_flight *f)
 
 void sb_flight_wait(sb_flight *f)
 {
-    double t = sb_now();
+    double t = sb_mpi_waits();
     sb_mpi_wait(f->comm, f->request, f->n);
     f->n = 0;
     sb_mpi_waited(f->comm, t);

@@ -7,6 +7,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/host_memory.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "comm/internal.h"
 
@@ -64,6 +65,7 @@ sb_status sb_comm_split_nodes(sb_comm *c, int at_most, sb_comm **node_out,
         st = sb_alloc(1, sizeof *leaders, "communicator", &leaders);
     SB_GOTO(st, sb_agree(c, st), out);
 
+    sb_life_wait(1);
     MPI_Comm all = ranks_of_host(c);
     int rank = 0;
     MPI_Comm_rank(all, &rank);
@@ -71,6 +73,7 @@ sb_status sb_comm_split_nodes(sb_comm *c, int at_most, sb_comm **node_out,
     set_up(node, c, all);
     all = split(c, c->all, node->rank == 0 ? 0 : MPI_UNDEFINED);
     if (node->rank == 0) set_up(leaders, c, all);
+    sb_life_wait(0);
     *node_out = node;
     *leaders_out = node->rank == 0 ? leaders : NULL;
     if (node->rank != 0) sb_free(leaders);
@@ -84,7 +87,9 @@ out:
 void sb_comm_free(sb_comm *group)
 {
     if (!group) return;
+    sb_life_wait(1);
     sb_mpi_check(group, MPI_Comm_free(&group->all), "MPI_Comm_free");
+    sb_life_wait(0);
     free(group->flight.request);
     sb_free(group);
 }

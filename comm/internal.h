@@ -37,7 +37,9 @@ void sb_mpi_wait(sb_comm *c, MPI_Request *request, size_t n);
 /* The most bytes one MPI call moves per rank. */
 size_t sb_mpi_piece(void);
 
-/* The time since `since` was waiting. */
+/* Around a call that may wait for other ranks: its time is counted, and a
+ * watchdog need not see this rank move in it. */
+double sb_mpi_waits(void);
 void sb_mpi_waited(sb_comm *c, double since);
 
 #endif

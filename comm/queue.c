@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "comm/agree.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/internal.h"
@@ -110,7 +111,7 @@ static void tell(sb_queue *q, int wants)
 static uint64_t ask(sb_queue *q)
 {
     uint64_t task;
-    double t = sb_now();
+    double t = sb_mpi_waits();
     tell(q, 1);
     MPI_Request answer;
     sb_mpi_check(q->c,
@@ -139,15 +140,18 @@ int sb_queue_next(sb_queue *q, size_t *task_out)
 void sb_queue_report(sb_queue *q, sb_done mine)
 {
     double now = sb_now();
+    sb_life_beat();
     q->mine = mine;
     if (q->c->rank == 0) q->all[0] = mine;
     if (now - q->last < (q->c->rank == 0 ? SERVE_SECONDS : REPORT_SECONDS))
         return;
     q->last = now;
+    sb_life_wait(1);
     if (q->c->rank != 0)
         tell(q, 0);
     else
         while (q->waiting > 0 && has_mail(q)) answer(q);
+    sb_life_wait(0);
 }
 
 void sb_queue_stop(sb_queue *q)
@@ -164,7 +168,7 @@ void sb_queue_finish(sb_queue *q, void (*progress)(void *arg), void *arg)
         q->stopped = 1; /* a task that crosses this note is nobody's */
         while (sb_queue_next(q, &ignored)) continue;
     }
-    double shown = sb_now();
+    double shown = sb_mpi_waits();
     while (q->c->rank == 0 && q->waiting > 0) {
         if (has_mail(q))
             answer(q);
@@ -174,4 +178,5 @@ void sb_queue_finish(sb_queue *q, void (*progress)(void *arg), void *arg)
         shown = sb_now();
         progress(arg);
     }
+    sb_life_wait(0);
 }

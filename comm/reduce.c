@@ -277,7 +277,7 @@ int sb_reduction_poll(sb_reduction *x)
 void sb_reduction_end(sb_reduction *x)
 {
     if (x->t && x->fast) {
-        double since = sb_now();
+        double since = sb_mpi_waits();
         sb_mpi_wait(x->c, &x->request, 1);
         sb_mpi_waited(x->c, since);
         x->t = NULL;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "comm/agree.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "comm/internal.h"
 
@@ -89,6 +90,7 @@ static char *open_window(sb_shared *s, size_t padded)
     MPI_Aint size = c->rank == 0 ? (MPI_Aint)padded : 0;
     char *base = NULL;
     int unit = 1;
+    sb_life_wait(1);
     sb_mpi_check(c,
                  MPI_Win_allocate_shared(size, unit, MPI_INFO_NULL, c->all,
                                          &base, &s->win),
@@ -98,6 +100,7 @@ static char *open_window(sb_shared *s, size_t padded)
                  "MPI_Win_shared_query");
     sb_mpi_check(c, MPI_Win_lock_all(MPI_MODE_NOCHECK, s->win),
                  "MPI_Win_lock_all");
+    sb_life_wait(0);
     size_t skip = (size_t)(next_page(base) - base);
     sb_comm_bcast(c, &skip, sizeof skip, 0);
     return base + skip;
@@ -175,8 +178,10 @@ void sb_shared_close(sb_shared *s)
     if (!s) return;
     if (s->win != MPI_WIN_NULL) {
         sb_comm_barrier(s->node); /* MPI_Win_free waits without naps */
+        sb_life_wait(1);
         sb_mpi_check(s->node, MPI_Win_unlock_all(s->win), "MPI_Win_unlock_all");
         sb_mpi_check(s->node, MPI_Win_free(&s->win), "MPI_Win_free");
+        sb_life_wait(0);
     }
     sb_free(s->own);
     sb_free(s);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "dataset/piece_counts.h"
 
@@ -292,6 +293,7 @@ sb_status sb_corpus_block(sb_corpus *c, uint64_t i, sb_block *block_out)
                "the corpus has %" PRIu64 " blocks, no block %" PRIu64,
                c->total.blocks, i);
     size_t s = find(c->shard_block, c->shards, i);
+    sb_life_beat();
     return sb_shard_read(c->shard[s], i - c->shard_block[s], block_out);
 }
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "dataset/ahead.h"
 #include "dataset/unpack.h"
@@ -109,6 +110,7 @@ static sb_status read_at(const sb_stream *s, uint64_t at, unsigned char *to,
 {
     for (size_t have = 0; have < n;) {
         ssize_t k = pread(s->fd, to + have, n - have, (off_t)(at + have));
+        sb_life_beat();
         if (k < 0 && errno == EINTR) continue;
         SB_REQUIRE(k >= 0, SB_EIO, "cannot read '%s': %s", s->path,
                    strerror(errno));

@@ -15,6 +15,7 @@
 
 #include "comm/base/fsio.h"
 #include "comm/base/hash.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
 #include "dataset/word.h"
@@ -132,6 +133,7 @@ static sb_status read_at(stream *s, void *to, size_t n, uint64_t at)
     for (size_t have = 0; have < n;) {
         ssize_t k =
             pread(s->fd, (char *)to + have, n - have, (off_t)(at + have));
+        sb_life_beat();
         if (k < 0 && errno == EINTR) continue;
         SB_REQUIRE(k >= 0, SB_EIO, "cannot read '%s': %s", s->path,
                    strerror(errno));

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "comm/base/hash.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "dataset/letters.h"
 #include "dataset/pairs.h"
@@ -313,6 +314,7 @@ static sb_status merge_all(trainer *t, const sb_wordpiece_options *o,
         SB_TRY(sb_pairs_best(&t->pairs, least > 0 ? least : 1, &id));
         if (id == SB_NO_PAIR) break;
         SB_TRY(merge(t, id));
+        sb_life_beat();
         double share =
             (double)(t->n_pieces - first) / (double)(o->size - first);
         if (progress && t->n_pieces % 256 == 0 && progress(arg, share))

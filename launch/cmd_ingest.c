@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
@@ -382,6 +383,7 @@ static sb_status work(job *j, const char *used)
     sb_app_utf8(j->m.config, sizeof j->m.config, used);
     SB_TRY(sb_agree(c, first ? write_record(j) : SB_OK));
     SB_TRY(do_units(j));
+    sb_life_doing("shards and counts");
     SB_TRY(sb_agree(c, first ? tally(j) : SB_OK));
     SB_TRY(check_bad(j));
     SB_TRY(sb_agree(c, first ? finish(j) : SB_OK));

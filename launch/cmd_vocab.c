@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
@@ -103,6 +104,8 @@ static sb_status count_and_gather(job *j, const char *words_dir)
     st = sb_gather_open(c, words_dir, sb_app_memory(j->app), &j->words);
     SB_TRY(sb_agree(c, st));
     SB_TRY(count_units(j));
+    sb_life_at("vocab", SB_LIFE_PLAIN);
+    sb_life_doing("merging words");
     SB_TRY(sb_app_check_bad(j->app, j->sources, j->tally));
     return sb_gather_words(c, j->words, words_dir, sb_app_memory(j->app), &o,
                            &j->all);
@@ -177,6 +180,7 @@ static sb_status train(job *j, const char *dir, const char *made_from)
     uint64_t *uses = NULL;
     uint32_t size = 0;
     sb_progress_begin(&j->progress, "vocab", 0);
+    sb_life_doing("training WordPiece");
     sb_status st = sb_wordpiece_train(&j->all.list, &o, show, &j->progress,
                                       &out, &uses, &size);
     if (st == SB_OK && size < o.size)

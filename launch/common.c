@@ -79,6 +79,7 @@ static int is_harmless(const char *name)
                                            "init",
                                            "threads",
                                            "log",
+                                           "stall-minutes",
                                            "stop-at",
                                            "lr-find",
                                            "lr-find-steps",

@@ -6,6 +6,7 @@
 #include "comm/agree.h"
 #include "comm/base/config.h"
 #include "comm/comm.h"
+#include "comm/watchdog.h"
 #include "dataset/corpus.h"
 #include "dataset/sampling.h"
 #include "dataset/source.h"
@@ -15,6 +16,7 @@
 
 typedef struct sb_app {
     sb_comm *comm;
+    sb_watchdog *watchdog; /* NULL: not watched */
     sb_config *config;
     const char *run; /* the run folder */
     unsigned phase;

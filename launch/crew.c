@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "comm/agree.h"
+#include "comm/base/life.h"
 
 enum { RANKS_SHOWN = 8 };
 
@@ -76,12 +77,15 @@ sb_status sb_crew_work(sb_crew *crew, const char *doing, const size_t *list,
     sb_progress_begin(&crew->progress, doing, 0);
     sb_status st = SB_OK;
     while (st == SB_OK && sb_queue_next(crew->queue, &task)) {
+        sb_life_at("unit", list[task]);
+        sb_life_doing(doing);
         st = work(arg, list[task]);
         crew->now.work =
             crew->done.work + sb_sources_unit(crew->sources, list[task]).bytes;
         crew->done = crew->now;
         sb_queue_report(crew->queue, crew->now);
     }
+    sb_life_at(doing, SB_LIFE_PLAIN);
     if (st != SB_OK) sb_queue_stop(crew->queue);
     sb_queue_finish(crew->queue, show, crew);
     sb_queue_close(crew->queue);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "comm/base/hash.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
@@ -159,6 +160,14 @@ static sb_status same_options(const sb_app *a)
     return sb_hint("is the recipe that --config names the same on all nodes?");
 }
 
+static sb_status watch(sb_app *a, const command *c)
+{
+    sb_life_at(c->name, SB_LIFE_PLAIN);
+    if (!(c->phase & SB_PHASE_WATCHED)) return SB_OK;
+    double minutes = sb_config_real(a->config, "stall-minutes");
+    return sb_watchdog_open(a->comm, minutes, &a->watchdog);
+}
+
 static sb_status run(sb_app *a, int argc, char **argv)
 {
     const command *c = find(argv[1]);
@@ -174,6 +183,7 @@ static sb_status run(sb_app *a, int argc, char **argv)
     SB_TRY(same_options(a));
     sb_log_open(sb_comm_rank(a->comm),
                 level_of(sb_config_text(a->config, "log")));
+    SB_TRY(watch(a, c));
     return c->run(a);
 }
 
@@ -197,5 +207,6 @@ int main(int argc, char **argv)
     }
     sb_config_close(app.config);
     sb_comm_close(app.comm);
+    sb_watchdog_close(app.watchdog);
     return sb_status_exit(st);
 }

@@ -67,6 +67,9 @@ const sb_option sb_options[] = {
          "time after which to stop as on SIGTERM, in a state to go on from and "
          "with exit code 75, 0: none"),
     CHOICE("log", ALL, "info", "error|warn|info|debug", "how much is said"),
+    REAL("stall-minutes", SB_PHASE_WATCHED, "10", 0, 1e6,
+         "end the run if a rank is silent or does not move for so long, 0: "
+         "never"),
 
     LIST("source", VOCAB | INGEST, "KIND:GLOB[:WEIGHT]",
          "text to read, may be given again; KIND is text, c4, msmarco, news, "

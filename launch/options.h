@@ -19,7 +19,10 @@ enum {
     SB_PHASE_EVAL = 512,
     SB_PHASE_SHOW_BATCH = 1024,
     /* those that go on where they stopped */
-    SB_PHASES_LONG = SB_PHASE_INGEST | SB_PHASE_WORD2VEC | SB_PHASE_MLM
+    SB_PHASES_LONG = SB_PHASE_INGEST | SB_PHASE_WORD2VEC | SB_PHASE_MLM,
+    /* those that run long on many ranks: comm/watchdog.h */
+    SB_PHASE_WATCHED = SB_PHASE_VOCAB | SB_PHASE_INGEST | SB_PHASE_WORD2VEC |
+                       SB_PHASE_MLM | SB_PHASE_EVAL
 };
 
 extern const sb_option sb_options[];

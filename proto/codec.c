@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "comm/base/hash.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 
 /* ---- frames: writing ----------------------------------------------------- */
@@ -78,6 +79,7 @@ static sb_status read_at(int fd, const char *name, uint64_t at, uint8_t *data,
 {
     while (bytes) {
         ssize_t got = pread(fd, data, bytes, (off_t)at);
+        sb_life_beat();
         if (got < 0 && errno == EINTR) continue;
         SB_REQUIRE(got >= 0, SB_EIO, "cannot read '%s': %s", name,
                    strerror(errno));

@@ -29,8 +29,8 @@ small_run() {
         --held-out 0.1 --block-tokens 1024 --log error
 }
 
-# own_folder: go to a new folder, $tmp. It goes away at the end, with the job
-# $mpirun_pid if there is one, and a file system on $tmp/full.
+# own_folder: go to a new folder, $tmp. It goes away at the end, with the jobs
+# $mpirun_pid if there are any, and a file system on $tmp/full.
 own_folder() {
     tmp=$(mktemp -d)
     mpirun_pid=
@@ -38,7 +38,11 @@ own_folder() {
     cd "$tmp" || exit 1
 }
 leave_folder() {
-    [ -z "$mpirun_pid" ] || kill -9 "$mpirun_pid" 2>/dev/null || true
+    local p
+    for p in $mpirun_pid; do # its ranks too: one may be stopped
+        pkill -9 -P "$p" || true
+        kill -9 "$p" 2>/dev/null || true
+    done
     umount "$tmp/full" 2>/dev/null || true
     rm -rf "$tmp"
 }

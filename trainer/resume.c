@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 
@@ -105,6 +106,7 @@ static sb_status set_aside(const search *s, size_t damaged)
 static sb_status look(search *s, int goes_on, int *found_out)
 {
     size_t damaged = 0;
+    sb_life_doing("opening a checkpoint");
     SB_TRY(share_steps(s));
     *found_out = s->n > 0;
     SB_TRY(try_all(s, &damaged));

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 
 /* ---- fault hook ---------------------------------------------------------- */
@@ -42,6 +43,7 @@ static long write_calls, sync_calls, rename_calls;
 
 static int do_sync(int fd)
 {
+    sb_life_beat();
     if (fault("fsync", &sync_calls)) {
         errno = EIO;
         return -1;
@@ -233,6 +235,7 @@ sb_status sb_file_read(const char *path, size_t cap, char **data_out,
     for (;;) {
         SB_GOTO(st, sb_grow(&data, &room, n + 4096, 1, path), out);
         ssize_t got = read(fd, data + n, room - n - 1);
+        sb_life_beat();
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
             st = sb_fail(SB_EIO, __FILE__, __LINE__, "cannot read '%s': %s",
@@ -306,6 +309,7 @@ static void out_raw(sb_out *o, const char *p, size_t n)
         }
         size_t piece = n < (1u << 30) ? n : (1u << 30);
         ssize_t put = write(o->fd, p, piece);
+        sb_life_beat();
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) {
             o->error = errno;

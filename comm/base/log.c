@@ -20,8 +20,8 @@ void sb_log_open(int rank, sb_log_level level)
 
 static void line_close(void)
 {
-    if (line_open) fputc('\n', stderr);
-    line_open = 0;
+    if (__atomic_exchange_n(&line_open, 0, __ATOMIC_RELAXED))
+        fputc('\n', stderr);
 }
 
 void sb_log(sb_log_level level, const char *fmt, ...)
@@ -46,8 +46,8 @@ double sb_now(void)
 
 const char *sb_seconds_text(double s)
 {
-    static char text[2][24];
-    static unsigned turn;
+    static _Thread_local char text[2][24];
+    static _Thread_local unsigned turn;
     char *t = text[turn++ % 2];
     if (!(s >= 0) || s > 1e9) s = 0;
     long n = (long)(s + 0.5);
@@ -87,7 +87,7 @@ static void show(const char *phase, const char *share, const char *text,
     int tty = isatty(STDERR_FILENO);
     fprintf(stderr, "%s%-8s %s  %s  %s%s", tty ? "\r\033[K" : "", phase, share,
             text, time, tty ? "" : "\n");
-    line_open = tty;
+    __atomic_store_n(&line_open, tty, __ATOMIC_RELAXED);
     fflush(stderr);
 }
 

@@ -48,7 +48,7 @@ void sb_progress_show(sb_progress *p, double share, const char *fmt, ...)
 int sb_progress_due(const sb_progress *p);
 void sb_progress_end(sb_progress *p, const char *fmt, ...) SB_PRINTF(2, 3);
 
-/* "1h02m", "3m20s", "12s" into a static buffer (two rotate). */
+/* "1h02m", "3m20s", "12s" in one of two buffers of this thread's. */
 const char *sb_seconds_text(double s);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 
 enum { WATCH_EVERY = 100000 }; /* nanoseconds */
@@ -41,7 +42,9 @@ static void drain(sb_pool *p, int number)
     for (;;) {
         size_t t = __atomic_fetch_add(&p->next, 1, __ATOMIC_RELAXED);
         if (t >= p->n) return;
-        if (p->fn(p->context, t, number) == SB_OK) continue;
+        sb_status st = p->fn(p->context, t, number);
+        sb_life_beat();
+        if (st == SB_OK) continue;
         __atomic_store_n(&p->next, p->n, __ATOMIC_RELAXED);
         pthread_mutex_lock(&p->lock);
         if (p->error.code == SB_OK || t < p->failed_task) {

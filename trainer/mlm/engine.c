@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
@@ -252,6 +253,13 @@ static sb_status begin_wave(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
     return SB_OK;
 }
 
+/* From here on this rank does `what` and waits for `cause`. */
+static void enter(sb_mlm *m, int cause, const char *what)
+{
+    sb_comm_cause(m->comm, cause);
+    sb_life_doing(what);
+}
+
 /* ---- forward ------------------------------------------------------------- */
 
 static sb_dropout_rate dropout(const sb_mlm *m)
@@ -308,19 +316,20 @@ sb_status sb_mlm_forward(sb_mlm *m, sb_corpus *corpus, sb_wave_kind kind,
 {
     sb_wave w = {0};
     m->training = kind == SB_WAVE_TRAIN;
-    sb_comm_cause(m->comm, SB_WAIT_RANKS);
+    enter(m, SB_WAIT_RANKS, "batch");
     SB_TRY(begin_wave(m, corpus, kind, first, limit, &w));
     *wave_out = w;
     if (w.stop) return SB_OK;
     const sb_slot *last = &m->slot[m->plan.slots - 1];
-    sb_comm_cause(m->comm, SB_WAIT_ROWS);
+    enter(m, SB_WAIT_ROWS, "rows of the table");
     SB_TRY(sb_table_pull(m->table, m->ids, last->token_at + last->batch.tokens,
                          &m->rows, &m->place));
-    sb_comm_cause(m->comm, SB_WAIT_WEIGHTS);
+    enter(m, SB_WAIT_WEIGHTS, "forward");
     sb_optimiser_settle(&m->optimiser);
-    sb_comm_cause(m->comm, SB_WAIT_HEAD);
+    enter(m, SB_WAIT_HEAD, "forward");
     forward_slots(m);
     sb_positions_end(&m->at);
+    sb_life_doing("head");
     const sb_head_gradient g = {.scale = w.masked ? 1.0f / (float)w.masked : 0,
                                 .cut = m->at.cut,
                                 .dz = m->dz};
@@ -391,17 +400,17 @@ static sb_status push_rows(sb_mlm *m)
 sb_status sb_mlm_backward(sb_mlm *m)
 {
     size_t newest = m->micro_first; /* whose activations are there */
-    sb_comm_cause(m->comm, SB_WAIT_GRADIENTS);
+    enter(m, SB_WAIT_GRADIENTS, "backward");
     for (size_t first = newest;; first -= m->plan.micro) {
         m->micro_first = first;
         if (first != newest) run(m, micro_slots(m), forward_slot);
         backward_micro(m, first == newest, first == 0);
         if (first == 0) break;
     }
-    sb_comm_cause(m->comm, SB_WAIT_ROWS);
+    enter(m, SB_WAIT_ROWS, "gradients of rows");
     sb_status st = push_rows(m);
-    sb_comm_cause(m->comm, SB_WAIT_GRADIENTS);
+    enter(m, SB_WAIT_GRADIENTS, "gradients");
     sb_reduction_end(m->sum);
-    sb_comm_cause(m->comm, SB_WAIT_WEIGHTS);
+    enter(m, SB_WAIT_WEIGHTS, "weights");
     return st;
 }

@@ -7,6 +7,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/metrics.h"
@@ -88,6 +89,7 @@ static int is_told(const run *r)
 
 static sb_status evaluate(run *r)
 {
+    sb_life_at("mlm: evaluation after step", r->step);
     SB_TRY(sb_mlm_evaluate(r->m, &r->heldout, sb_corpus_counts(r->train),
                            &r->stop));
     if (!r->stop) sb_heldout_tell(&r->heldout, r->step, r->metrics);
@@ -152,6 +154,7 @@ static sb_status step(run *r)
     uint64_t batch = r->step + r->divergence.skips;
     double norm = 0;
     sb_wave w;
+    sb_life_at("mlm: step", r->step + 1);
     sb_mlm_report_begin(&r->report);
     SB_TRY(
         sb_mlm_forward(r->m, r->train, SB_WAVE_TRAIN, batch * o->batch, 0, &w));

@@ -24,6 +24,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
@@ -324,6 +325,7 @@ static sb_status one_round(run *r, int *stop, int *save)
     uint64_t last = sb_w2v_plan_next(&r->plan, r->cursor);
     uint64_t words = sb_w2v_plan_words(&r->plan, r->cursor, last);
     sb_w2v_sum sum;
+    sb_life_at("word2vec: block", r->cursor);
     sb_status st = sb_w2v_crew_round(r->crew, r->cursor, last, r->words, &sum);
 
     double minutes = r->o->checkpoint_minutes, vote[VOTES];
@@ -368,6 +370,7 @@ static sb_status save_state(run *r, sb_save_when when)
 static sb_status judge(run *r)
 {
     double start = sb_now(), total = (double)r->plan.rate.total;
+    sb_life_doing("judging");
     SB_TRY(sb_watch_run(r->watch, r->c, sb_w2v_crew_replica(r->crew),
                         sb_w2v_crew_pool(r->crew), r->metrics, r->cursor,
                         (double)r->words / total));
@@ -398,7 +401,10 @@ static sb_status loop(run *r)
         sb_w2v_report_line(&r->report, r->cursor,
                            r->rounds == 1 || end || stop);
         int equal = !several || end || r->rounds % SETTLE_ROUNDS == 0;
-        if (equal) sb_w2v_crew_settle(r->crew);
+        if (equal) {
+            sb_life_doing("making the copies equal");
+            sb_w2v_crew_settle(r->crew);
+        }
         if (sb_watch_due(r->watch, before, r->words, r->plan.rate.total))
             SB_TRY(judge(r));
         if (!equal || !(end || stop || save)) continue;
