@@ -162,8 +162,10 @@ static sb_status take_parts(sb_ckpt *c, const Shardbert__Manifest *m)
 
 static sb_status take_manifest(sb_ckpt *c, const uint8_t *data, size_t bytes)
 {
-    Shardbert__Manifest *m = shardbert__manifest__unpack(NULL, bytes, data);
-    SB_REQUIRE(m, SB_EFORMAT, "it is not a manifest");
+    ProtobufCMessage *base;
+    SB_TRY(sb_unpack(&shardbert__manifest__descriptor, data, bytes,
+                     "a manifest", SB_EFORMAT, &base));
+    Shardbert__Manifest *m = (Shardbert__Manifest *)base;
     sb_status st = SB_OK;
     if (m->format != SB_CKPT_FORMAT)
         st = sb_fail(SB_EVERSION, __FILE__, __LINE__,
@@ -323,12 +325,14 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
                "'%s': the frame at byte %" PRIu64 " is not the one the "
                "manifest describes",
                c->opened_name, r->offset);
-    Shardbert__TensorChunk *m = shardbert__tensor_chunk__unpack(
-        NULL, c->message.frame.bytes, c->message.data);
+    ProtobufCMessage *base;
+    SB_TRY(sb_unpack(&shardbert__tensor_chunk__descriptor, c->message.data,
+                     c->message.frame.bytes, "a chunk", SB_EFORMAT, &base));
+    Shardbert__TensorChunk *m = (Shardbert__TensorChunk *)base;
     size_t item = sb_dtype_bytes(c->tensor[r->tensor].dtype);
-    if (!m || m->tensor != r->tensor || m->first != r->first || m->n != r->n ||
+    if (m->tensor != r->tensor || m->first != r->first || m->n != r->n ||
         m->data.len != r->n * item) {
-        if (m) shardbert__tensor_chunk__free_unpacked(m, NULL);
+        shardbert__tensor_chunk__free_unpacked(m, NULL);
         SB_FAIL(SB_EFORMAT,
                 "'%s': the chunk at byte %" PRIu64 " is not the one the "
                 "manifest describes",

@@ -243,11 +243,10 @@ static sb_status unpack_parts(commit *c, const void *const *desc,
                parts);
     SB_TRY(sb_alloc(parts, sizeof *c->part, "parts", &c->part));
     for (size_t i = 0; i < parts; i++) {
-        c->part[i] = shardbert__part__unpack(NULL, desc_bytes[i], desc[i]);
-        SB_REQUIRE(c->part[i], SB_EBUG,
-                   "the description of part %zu cannot be "
-                   "read",
-                   i);
+        ProtobufCMessage *m;
+        SB_TRY(sb_unpack(&shardbert__part__descriptor, desc[i], desc_bytes[i],
+                         "the description of a part", SB_EBUG, &m));
+        c->part[i] = (Shardbert__Part *)m;
         c->parts = i + 1;
     }
     return SB_OK;

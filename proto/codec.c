@@ -108,6 +108,54 @@ sb_status sb_frame_get(int fd, const char *name, uint64_t at,
     return SB_OK;
 }
 
+/* protobuf-c fails without a reason: what refused to allocate keeps it. */
+typedef struct budget {
+    size_t left;
+    int too_much;
+    sb_status st;
+} budget;
+
+static void *take(void *arg, size_t bytes)
+{
+    enum { BESIDE = 16 }; /* what malloc takes for itself */
+    budget *b = arg;
+    if (bytes > b->left || b->left - bytes < BESIDE) {
+        b->too_much = 1;
+        return NULL;
+    }
+    void *p = malloc(bytes);
+    if (p)
+        b->left -= bytes + BESIDE;
+    else
+        b->st = sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                        "out of memory: a message needs %s",
+                        sb_bytes_text(bytes));
+    return p;
+}
+
+static void give_back(void *arg, void *p)
+{
+    (void)arg;
+    free(p);
+}
+
+sb_status sb_unpack(const ProtobufCMessageDescriptor *type, const void *data,
+                    size_t bytes, const char *what, sb_status code,
+                    ProtobufCMessage **message_out)
+{
+    enum { OF_ANY = 64 << 10 };
+    budget b = {SB_UNPACK_TIMES * bytes + OF_ANY, 0, SB_OK};
+    ProtobufCAllocator allocator = {take, give_back, &b};
+    ProtobufCMessage *m =
+        protobuf_c_message_unpack(type, &allocator, bytes, data);
+    if (!m && b.st != SB_OK) return b.st;
+    SB_REQUIRE(m || !b.too_much, code,
+               "it is not %s: too much is said in %zu bytes", what, bytes);
+    SB_REQUIRE(m, code, "it is not %s", what);
+    *message_out = m;
+    return SB_OK;
+}
+
 /* ---- names --------------------------------------------------------------- */
 
 void sb_ckpt_name(uint64_t step, char out[SB_CKPT_NAME_ROOM])

@@ -52,6 +52,16 @@ SB_MUST_USE sb_status sb_frame_get(int fd, const char *name, uint64_t at,
                                    uint64_t file_bytes, size_t cap,
                                    sb_message *m);
 
+/* The message of a verified frame; free with
+ * protobuf_c_message_free_unpacked(m, NULL). `what` it should be is used in
+ * messages. SB_ENOMEM; `code` if it is none, or would take more than
+ * SB_UNPACK_TIMES its length in memory (of empty messages in a message). */
+enum { SB_UNPACK_TIMES = 24 };
+SB_MUST_USE sb_status sb_unpack(const ProtobufCMessageDescriptor *type,
+                                const void *data, size_t bytes,
+                                const char *what, sb_status code,
+                                ProtobufCMessage **message_out);
+
 /* ---- names --------------------------------------------------------------- */
 
 enum { SB_CKPT_NAME_ROOM = 40 };

@@ -121,12 +121,16 @@ sb_status sb_counts_read(const char *path, uint64_t vocab_hash,
     sb_message message = {0};
     sb_status st = read_frame(path, n, &message);
     if (st == SB_OK) {
-        Shardbert__Counts *m =
-            shardbert__counts__unpack(NULL, message.frame.bytes, message.data);
-        st = m ? take(m, path, vocab_hash, counts_out, n)
-               : sb_fail(SB_EFORMAT, __FILE__, __LINE__,
+        ProtobufCMessage *m = NULL;
+        st = sb_unpack(&shardbert__counts__descriptor, message.data,
+                       message.frame.bytes, "a message of counts", SB_EFORMAT,
+                       &m);
+        if (st == SB_EFORMAT)
+            st = sb_fail(st, __FILE__, __LINE__,
                          "'%s' is not a file of counts", path);
-        if (m) shardbert__counts__free_unpacked(m, NULL);
+        if (st == SB_OK)
+            st = take((Shardbert__Counts *)m, path, vocab_hash, counts_out, n);
+        if (m) protobuf_c_message_free_unpacked(m, NULL);
     }
     sb_free(message.data);
     return st;
