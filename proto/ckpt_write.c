@@ -6,6 +6,7 @@
  * is written to or removed in place.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,10 +83,10 @@ void sb_ckpt_abandon(const char *dir, uint64_t step)
 
 int sb_ckpt_exists(const char *dir, uint64_t step)
 {
-    char *path = final_path(dir, step);
-    int yes = path && sb_file_exists(path);
-    sb_free(path);
-    return yes;
+    char path[PATH_MAX], name[SB_CKPT_NAME_ROOM]; /* no memory is no answer */
+    sb_ckpt_name(step, name);
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < sizeof path && sb_file_exists(path);
 }
 
 /* ---- parts --------------------------------------------------------------- */

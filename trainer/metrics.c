@@ -67,8 +67,8 @@ static sb_status open_file(sb_metrics *m, uint64_t step)
         close(fd);
         errno = why;
     }
-    SB_REQUIRE(m->file, SB_EIO, "cannot open '%s': %s", m->path,
-               strerror(errno));
+    SB_REQUIRE(m->file, errno == ENOMEM ? SB_ENOMEM : SB_EIO,
+               "cannot open '%s': %s", m->path, strerror(errno));
     off_t keep = step ? lines_to_keep(m->file, step) : 0;
     SB_REQUIRE(ftruncate(fd, keep) == 0 && fseeko(m->file, keep, SEEK_SET) == 0,
                SB_EIO, "cannot cut '%s': %s", m->path, strerror(errno));

@@ -78,19 +78,9 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
                          .seed = o->seed,
                          .vocab_hash = s->vocab_hash};
     sb_state_build(meta.build);
-    char none[1] = "";
-    size_t bytes = o->config ? strlen(o->config) + 1 : 1;
-    char *config;
-    sb_status st = sb_alloc(bytes, 1, "configuration", &config);
-    /* Without memory for it the checkpoint is worth more than its text. */
-    if (st != SB_OK)
-        meta.config = none;
-    else
-        meta.config = o->config ? memcpy(config, o->config, bytes) : config;
-    sb_status saved =
-        sb_state_save(c, o->dir, &meta, table, TENSORS, piece, pieces, o->keep);
-    if (st == SB_OK) sb_free(config);
-    return saved;
+    meta.config = (char *)(uintptr_t)o->config; /* only read */
+    return sb_state_save(c, o->dir, &meta, table, TENSORS, piece, pieces,
+                         o->keep);
 }
 
 /* ---- reading ------------------------------------------------------------- */
