@@ -102,6 +102,7 @@ static sb_status show(const sb_app *a, const char *path)
     if (ckpt) return hash ? show_hash(path) : show_checkpoint(path);
     char *latest = NULL;
     sb_status st = sb_ckpt_latest(path, &latest);
+    if (st == SB_ENOMEM) return st;
     if (st != SB_OK) {
         sb_fail(SB_ENOENT, __FILE__, __LINE__,
                 "'%s' holds neither a corpus nor a checkpoint", path);

@@ -5,7 +5,8 @@
  *
  *   SB_FAIL=write:N:ERRNO   the N-th call that changes a file below the folder
  *                           SB_FAIL_UNDER fails with ENOSPC or EIO; "N+": so do
- *                           all later ones that need space, as on a full disk
+ *                           all later ones that need space, as on a full disk.
+ *                           "N:KILL": the process gets SIGKILL instead
  *   SB_FAIL=alloc:N         the N-th allocation fails
  *   SB_FAIL=site:N          the first allocation of the N-th place that asks
  *                           for memory fails; a place is a stack of DEPTH calls
@@ -13,6 +14,10 @@
  *   SB_FAIL_REPORT=FILE     a line is added to FILE when the call fails; at the
  *                           end of a process in which it did not, its count
  *   SB_FAIL_FIRST=WORD      only if the program's first argument is WORD
+ *
+ * A program may ask for it itself, by dlsym: fail_calls_arm(N) lets the N-th
+ * allocation from now on fail, fail_calls_disarm() none more, and returns how
+ * many there were.
  *
  * Allocations are those that the program itself asks for, and those of the
  * libraries that read and write its files; not those of libc, MPI or BLAS, nor
@@ -25,6 +30,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -49,7 +55,7 @@ typedef enum what { NOTHING, WRITE, ALLOC, SITE } what;
 static struct {
     what what;
     long at;
-    int forever, error;
+    int forever, error, kill;
     char under[TEXT_MAX], report[TEXT_MAX];
     size_t under_n;
     long calls; /* atomic */
@@ -115,6 +121,9 @@ static int is_chosen(char **argv)
 __attribute__((constructor)) static void start(int argc, char **argv)
 {
     static const char *const kinds[] = {"write:", "alloc:", "site:"};
+    void *warm[2];
+    dl_iterate_phdr(add_object, NULL);
+    backtrace(warm, 2); /* loads a library at its first call */
     const char *f = getenv("SB_FAIL");
     const char *under = getenv("SB_FAIL_UNDER");
     const char *report = getenv("SB_FAIL_REPORT");
@@ -128,13 +137,26 @@ __attribute__((constructor)) static void start(int argc, char **argv)
     fault.at = strtol(strchr(f, ':') + 1, &end, 10);
     if (*end == '+') fault.forever = 1;
     fault.error = strstr(end, "EIO") ? EIO : ENOSPC;
+    fault.kill = strstr(end, "KILL") != NULL;
     snprintf(fault.under, sizeof fault.under, "%s", under ? under : "/");
     snprintf(fault.report, sizeof fault.report, "%s", report ? report : "");
     fault.under_n = strlen(fault.under);
-    dl_iterate_phdr(add_object, NULL);
-    void *warm[2];
-    backtrace(warm, 2); /* loads a library at its first call */
     fault.what = chosen;
+}
+
+EXPORT void fail_calls_arm(long at);
+EXPORT void fail_calls_arm(long at)
+{
+    fault.at = at;
+    fault.calls = 0;
+    fault.what = ALLOC;
+}
+
+EXPORT long fail_calls_disarm(void);
+EXPORT long fail_calls_disarm(void)
+{
+    fault.what = NOTHING;
+    return fault.calls;
 }
 
 /* By system calls alone: the caller may be malloc. */
@@ -170,6 +192,7 @@ static int fails(const char *call, const char *name, int space)
     if (!is_under(name)) return 0;
     long n = __atomic_add_fetch(&fault.calls, 1, __ATOMIC_RELAXED);
     if (n == fault.at) report(call, name);
+    if (n == fault.at && fault.kill) syscall(SYS_kill, getpid(), SIGKILL);
     if (n != fault.at && !(n > fault.at && fault.forever && space)) return 0;
     errno = fault.error;
     return 1;
