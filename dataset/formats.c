@@ -4,7 +4,9 @@
  * Invariant: where a record begins is decided by bytes near it alone, never by
  * the cutting: a line after '\n' or at the start of the file, a paragraph at a
  * line with ink whose predecessor has none, an article at a line "<doc ...".
- * So ranges of any size give the same records.
+ * So ranges of any size give the same documents; and the same bad records, but
+ * for lines between articles, which a range cannot tell from an article's
+ * before it has seen one begin.
  *
  * A line is blank if it has no ink and at most SB_LINE_MAX bytes. */
 #include "dataset/formats.h"

@@ -73,7 +73,8 @@ static void clear(sb_ingest *g)
         empty(b);
     }
     memset(&g->stats, 0, sizeof g->stats);
-    memset(g->counts, 0, sb_vocab_size(g->o.vocab) * sizeof *g->counts);
+    if (g->counts)
+        memset(g->counts, 0, sb_vocab_size(g->o.vocab) * sizeof *g->counts);
     sb_free(g->drop);
     g->drop = NULL;
     g->hashes = g->drops = g->dropped = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * json_parts.h - what json_record.c and s2orc.c share. Private to these two. */
+ * json_parts.h - what the readers of JSON share: json_record.c, s2orc.c,
+ * tokenizer_read.c and manifest_read.c. Private to these. */
 #ifndef SB_DATASET_JSON_PARTS_H
 #define SB_DATASET_JSON_PARTS_H
 
@@ -41,6 +42,16 @@ sb_status sb_json_give(sb_record *rec, sb_span text);
  * blank one is none. */
 SB_MUST_USE sb_status sb_json_add_line(sb_json_reader *r, sb_span line);
 sb_status sb_json_give_lines(const sb_json_reader *r, sb_record *rec);
+
+/* Is s[0..n) more brackets than content? json-c takes 780 bytes for "{}". */
+int sb_json_is_bomb(const char *s, size_t n);
+
+/* json-c on s[0..n), n <= INT_MAX, which begins with '{' or '['. NULL in
+ * *value_out: it is none, json_tokener_get_error() says why. SB_ENOMEM: json-c
+ * got no memory; `what` needs it. */
+SB_MUST_USE sb_status sb_json_run(json_tokener *tokener, const char *s,
+                                  size_t n, const char *what,
+                                  json_object **value_out);
 
 /* The one value in s[0..n), which must begin with `open`, '{' or '['. NULL and
  * *why_out if it is not so. */

@@ -13,6 +13,7 @@
  * surrogate without partner; that matters, so it is looked for in the line. */
 #include "dataset/json_record.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 
@@ -80,9 +81,8 @@ sb_status sb_json_add_line(sb_json_reader *r, sb_span line)
 
 /* ---- from bytes to objects ----------------------------------------------- */
 
-/* Is the line more brackets than content? Counting short ones is not worth it,
- * they cannot have more than OPEN_MAX. */
-static int is_bomb(const char *s, size_t n)
+/* Counting short ones is not worth it, they cannot have more than OPEN_MAX. */
+int sb_json_is_bomb(const char *s, size_t n)
 {
     size_t open = 0;
     if (n <= OPEN_MAX) return 0;
@@ -111,6 +111,27 @@ static int has_lone_surrogate(const char *s, size_t n)
     return 0;
 }
 
+/* Without memory json-c gives no object and no reason, or only loses a key;
+ * then errno tells, unless a number came later. */
+sb_status sb_json_run(json_tokener *tokener, const char *s, size_t n,
+                      const char *what, json_object **value_out)
+{
+    errno = 0;
+    json_object *o = json_tokener_parse_ex(tokener, s, (int)n);
+    int lacked = errno == ENOMEM;
+    enum json_tokener_error e = json_tokener_get_error(tokener);
+    /* newer ones have a code, behind all others */
+    if (!o && (e == json_tokener_success || e > json_tokener_error_size))
+        lacked = 1;
+    if (lacked) {
+        json_object_put(o);
+        json_tokener_reset(tokener);
+        SB_FAIL(SB_ENOMEM, "out of memory: %s", what);
+    }
+    *value_out = o;
+    return SB_OK;
+}
+
 sb_status sb_json_value(json_tokener *tokener, const char *s, size_t n,
                         char open, json_object **value_out,
                         const char **why_out)
@@ -120,14 +141,12 @@ sb_status sb_json_value(json_tokener *tokener, const char *s, size_t n,
     *why_out = open == '{' ? "no JSON object" : "no JSON list";
     if (!in.n || *in.s != open) return SB_OK;
     *why_out = "too many values";
-    if (in.n > INT_MAX || is_bomb(in.s, in.n)) return SB_OK;
-    json_object *o = json_tokener_parse_ex(tokener, in.s, (int)in.n);
+    if (in.n > INT_MAX || sb_json_is_bomb(in.s, in.n)) return SB_OK;
+    json_object *o;
+    SB_TRY(sb_json_run(tokener, in.s, in.n, "a line of JSON", &o));
     enum json_tokener_error e = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
     json_tokener_reset(tokener); /* frees what a damaged line left */
-    /* no object, nothing said; and newer ones have a code, behind all others */
-    SB_REQUIRE(o || (e != json_tokener_success && e <= json_tokener_error_size),
-               SB_ENOMEM, "out of memory: a line of JSON");
     *why_out = NULL;
     if (!o)
         *why_out =

@@ -14,7 +14,12 @@
 
 typedef enum sb_split { SB_TRAIN = 0, SB_HELDOUT = 1 } sb_split;
 
-enum { SB_LENGTHS = 24, SB_SPEC_MAX = 1024, SB_PLACE_MAX = 256 };
+enum {
+    SB_LENGTHS = 24,
+    SB_SPEC_MAX = 1024,
+    SB_PLACE_MAX = 256,
+    SB_SOURCES_MAX = 1 << 17 /* more than a recipe has room for */
+};
 
 /* What reading and encoding (a unit of) a source gave. Numbers add up. */
 typedef struct sb_source_stats {

@@ -13,6 +13,7 @@
 
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
+#include "dataset/json_parts.h"
 #include "dataset/manifest_text.h"
 
 enum { BYTES_MAX = 64 << 20, DEPTH_MAX = 8, LAST_LINE = 25 };
@@ -140,6 +141,8 @@ static sb_status parse(json_object *o, sb_manifest *m)
     SB_TRY(get_text(o, "config", m->config, sizeof m->config));
     SB_TRY(get(o, "sources", json_type_array, &v));
     m->sources = json_object_array_length(v);
+    SB_REQUIRE(m->sources <= SB_SOURCES_MAX, SB_EFORMAT,
+               "%s: %zu sources are too many", SB_MANIFEST_NAME, m->sources);
     SB_TRY(sb_alloc(m->sources, sizeof *m->source, "sources", &m->source));
     for (size_t i = 0; i < m->sources; i++)
         SB_TRY(parse_source(json_object_array_get_idx(v, i), &m->source[i]));
@@ -181,19 +184,20 @@ static sb_status check_bytes(const sb_manifest *m, const char *path,
 static sb_status understand(const char *path, const char *text, size_t bytes,
                             sb_manifest *m)
 {
+    SB_REQUIRE(bytes && *text == '{' && !sb_json_is_bomb(text, bytes),
+               SB_EFORMAT, "'%s', line 1: not an object", path);
     json_tokener *k = json_tokener_new_ex(DEPTH_MAX);
     SB_REQUIRE(k, SB_ENOMEM, "out of memory: reading %s", SB_MANIFEST_NAME);
     json_tokener_set_flags(k, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     size_t n = bytes && text[bytes - 1] == '\n' ? bytes - 1 : bytes;
-    json_object *o = json_tokener_parse_ex(k, text, (int)n);
+    json_object *o = NULL;
+    sb_status st = sb_json_run(k, text, n, "a manifest", &o);
     enum json_tokener_error e = json_tokener_get_error(k);
-    sb_status st = SB_OK;
-    if (e != json_tokener_success || !json_object_is_type(o, json_type_object))
+    if (st == SB_OK && e != json_tokener_success)
         st = sb_fail(SB_EFORMAT, __FILE__, __LINE__, "'%s', line %d: %s", path,
                      line_of(text, json_tokener_get_parse_end(k)),
-                     e == json_tokener_continue  ? "the end is missing"
-                     : e == json_tokener_success ? "not an object"
-                                                 : json_tokener_error_desc(e));
+                     e == json_tokener_continue ? "the end is missing"
+                                                : json_tokener_error_desc(e));
     if (st == SB_OK) st = parse(o, m);
     if (st == SB_OK) st = check_bytes(m, path, text, bytes);
     json_object_put(o);

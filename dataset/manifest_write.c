@@ -89,6 +89,8 @@ sb_status sb_manifest_check(const sb_manifest *m)
     SB_REQUIRE(m->vocab_size > 0 && m->vocab_size <= UINT32_MAX, SB_EFORMAT,
                "%s: no vocabulary has %" PRIu64 " pieces", SB_MANIFEST_NAME,
                m->vocab_size);
+    SB_REQUIRE(m->sources <= SB_SOURCES_MAX, SB_EFORMAT,
+               "%s: %zu sources are too many", SB_MANIFEST_NAME, m->sources);
     for (size_t i = 0; i < m->sources; i++)
         SB_TRY(check_source(&m->source[i], i));
     for (size_t i = 0; i < m->shards; i++) {

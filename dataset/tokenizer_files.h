@@ -17,7 +17,7 @@
 #include "dataset/text.h"
 #include "dataset/vocab.h"
 
-enum { SB_TOKENIZER_BYTES_MAX = 256 << 20 };
+enum { SB_TOKENIZER_BYTES_MAX = 64 << 20 };
 
 /* Write the three files into the folder `dir`, each all or nothing. */
 SB_MUST_USE sb_status sb_tokenizer_write(const char *dir, const sb_vocab *v);

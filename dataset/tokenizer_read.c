@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comm/base/mem.h"
+#include "dataset/json_parts.h"
 #include "dataset/tokenizer_files.h"
 
 enum { DEPTH_MAX = 16, WORD_CHARS_MAX = 100, SPECIALS = 5 };
@@ -164,20 +165,24 @@ sb_status sb_tokenizer_read(const char *json, size_t bytes, const char *name,
     SB_REQUIRE(bytes <= SB_TOKENIZER_BYTES_MAX, SB_ELIMIT,
                "tokenizer '%s' is larger than %s", name,
                sb_bytes_text(SB_TOKENIZER_BYTES_MAX));
+    SB_REQUIRE(bytes && *json == '{', SB_EFORMAT,
+               "tokenizer '%s', byte 0: not JSON: no object", name);
+    SB_REQUIRE(!sb_json_is_bomb(json, bytes), SB_EFORMAT,
+               "tokenizer '%s' is more brackets than content", name);
     json_tokener *t = json_tokener_new_ex(DEPTH_MAX);
     SB_REQUIRE(t, SB_ENOMEM, "out of memory: a tokenizer");
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    json_object *root = json_tokener_parse_ex(t, json, (int)bytes);
+    json_object *root = NULL;
+    sb_status st = sb_json_run(t, json, bytes, "a tokenizer", &root);
     enum json_tokener_error e = json_tokener_get_error(t);
     size_t at = json_tokener_get_parse_end(t);
     json_tokener_free(t);
     /* json-c ends a key at an escaped NUL, and a text at a plain one */
     int whole = e == json_tokener_success && !memchr(json, 0, bytes) &&
                 !strstr(json, "\\u0000");
-    sb_status st = SB_OK;
-    if (whole)
+    if (st == SB_OK && whole)
         st = take(root, name, out);
-    else
+    else if (st == SB_OK)
         st = sb_fail(SB_EFORMAT, __FILE__, __LINE__,
                      "tokenizer '%s', byte %zu: not JSON: %s", name, at,
                      e == json_tokener_success    ? "a NUL"

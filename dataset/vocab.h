@@ -36,7 +36,7 @@ static inline int sb_is_continuation(const char *piece)
 /* Read vocab.txt, or the vocabulary of a tokenizer.json, which is recognised by
  * its first bytes (tokenizer_files.h says which are taken). SB_EFORMAT (with
  * the line, which is id + 1): an empty or doubled piece, not UTF-8, a special
- * token missing. At most 2^24 pieces, 64 MiB; a tokenizer.json 256 MiB. */
+ * token missing. At most 2^24 pieces and 64 MiB. */
 SB_MUST_USE sb_status sb_vocab_load(const char *path, sb_vocab **vocab_out);
 /* From the text of a vocab.txt; `name` is used in messages. */
 SB_MUST_USE sb_status sb_vocab_parse(const char *text, size_t bytes,

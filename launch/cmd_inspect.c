@@ -64,7 +64,10 @@ static sb_status look_at(const sb_app *a, const char *path)
     SB_TRY(has(path, "corpus.json", &corpus));
     SB_TRY(has(path, "manifest.pb", &ckpt));
     char *latest = NULL;
-    if (!corpus && !ckpt && sb_ckpt_latest(path, &latest) != SB_OK) {
+    sb_status found = SB_OK;
+    if (!corpus && !ckpt) found = sb_ckpt_latest(path, &latest);
+    if (found == SB_ENOMEM) return found;
+    if (found != SB_OK) {
         sb_fail(SB_ENOENT, __FILE__, __LINE__,
                 "'%s' holds neither a corpus nor a checkpoint", path);
         return sb_hint("name a run folder, or its corpus, word2vec or mlm "

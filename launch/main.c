@@ -152,8 +152,12 @@ static sb_status read_options(sb_app *a, const command *c, int argc,
 static sb_status same_options(const sb_app *a)
 {
     char *text = sb_config_effective(a->config, a->phase);
+    sb_status st = text ? SB_OK
+                        : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                  "out of memory: configuration");
     uint64_t hash = text ? sb_hash64(text, strlen(text)) : 0;
     sb_free(text);
+    SB_TRY(sb_agree(a->comm, st));
     if (sb_comm_same(a->comm, hash)) return SB_OK;
     sb_fail(SB_EINVAL, __FILE__, __LINE__,
             "the ranks were started with different options");

@@ -138,11 +138,11 @@ static sb_status take_parts(sb_ckpt *c, const Shardbert__Manifest *m)
 
 static sb_status take_manifest(sb_ckpt *c, const uint8_t *data, size_t bytes)
 {
-    sb_unpacker u;
-    sb_unpacker_start(&u, bytes);
-    Shardbert__Manifest *m =
-        shardbert__manifest__unpack(&u.allocator, bytes, data);
-    if (!m) return sb_unpacker_failed(&u, SB_MANIFEST_NAME, "a manifest");
+    ProtobufCMessage *base;
+    SB_TRY(sb_message_unpack(&shardbert__manifest__descriptor, data, bytes,
+                             SB_MANIFEST_NAME, "a manifest", SB_EFORMAT,
+                             &base));
+    Shardbert__Manifest *m = (Shardbert__Manifest *)base;
     sb_status st = SB_OK;
     if (m->format != SB_CKPT_FORMAT)
         st = sb_fail(SB_EVERSION, __FILE__, __LINE__,
@@ -151,7 +151,7 @@ static sb_status take_manifest(sb_ckpt *c, const uint8_t *data, size_t bytes)
     if (st == SB_OK) st = take_meta(c, m);
     if (st == SB_OK) st = take_tensors(c, m);
     if (st == SB_OK) st = take_parts(c, m);
-    shardbert__manifest__free_unpacked(m, &u.allocator);
+    shardbert__manifest__free_unpacked(m, NULL);
     return st;
 }
 
@@ -302,11 +302,11 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
                "'%s': the frame at byte %" PRIu64 " is not the one the "
                "manifest describes",
                c->opened_name, r->offset);
-    sb_unpacker u;
-    sb_unpacker_start(&u, c->message.frame.bytes);
-    Shardbert__TensorChunk *m = shardbert__tensor_chunk__unpack(
-        &u.allocator, c->message.frame.bytes, c->message.data);
-    if (!m) return sb_unpacker_failed(&u, c->opened_name, "a chunk");
+    ProtobufCMessage *base;
+    SB_TRY(sb_message_unpack(&shardbert__tensor_chunk__descriptor,
+                             c->message.data, c->message.frame.bytes,
+                             c->opened_name, "a chunk", SB_EFORMAT, &base));
+    Shardbert__TensorChunk *m = (Shardbert__TensorChunk *)base;
     size_t item = sb_dtype_bytes(c->tensor[r->tensor].dtype);
     if (m->tensor != r->tensor || m->first != r->first || m->n != r->n ||
         m->data.len != r->n * item) {

@@ -7,6 +7,7 @@
  * is written to or removed in place.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +75,10 @@ void sb_ckpt_abandon(const char *dir, uint64_t step)
 
 int sb_ckpt_exists(const char *dir, uint64_t step)
 {
-    char *path = final_path(dir, step);
-    int yes = path && sb_file_exists(path);
-    sb_free(path);
-    return yes;
+    char path[PATH_MAX], name[SB_CKPT_NAME_ROOM]; /* no memory is no answer */
+    sb_ckpt_name(step, name);
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && (size_t)n < sizeof path && sb_file_exists(path);
 }
 
 /* ---- commit -------------------------------------------------------------- */
@@ -98,11 +99,11 @@ static sb_status unpack_parts(commit *c, const void *const *desc,
                parts);
     SB_TRY(sb_alloc(parts, sizeof *c->part, "parts", &c->part));
     for (size_t i = 0; i < parts; i++) {
-        c->part[i] = shardbert__part__unpack(NULL, desc_bytes[i], desc[i]);
-        SB_REQUIRE(c->part[i], SB_EBUG,
-                   "the description of part %zu cannot be "
-                   "read",
-                   i);
+        ProtobufCMessage *m;
+        SB_TRY(sb_message_unpack(&shardbert__part__descriptor, desc[i],
+                                 desc_bytes[i], "what a rank sent",
+                                 "the description of a part", SB_EBUG, &m));
+        c->part[i] = (Shardbert__Part *)m;
         c->parts = i + 1;
     }
     return SB_OK;

@@ -117,36 +117,54 @@ sb_status sb_frame_get(int fd, const char *name, uint64_t at,
     return SB_OK;
 }
 
-/* ---- unpacking ----------------------------------------------------------- */
+/* protobuf-c fails without a reason: what refused to allocate keeps it. */
+typedef struct budget {
+    size_t left;
+    int too_much;
+    sb_status st;
+} budget;
 
-static void *unpack_alloc(void *u, size_t bytes)
+static void *take(void *arg, size_t bytes)
 {
-    sb_unpacker *unpacker = u;
-    if (bytes > unpacker->left) return NULL;
-    unpacker->left -= bytes;
+    enum { BESIDE = 16 }; /* what malloc takes for itself */
+    budget *b = arg;
+    if (bytes > b->left || b->left - bytes < BESIDE) {
+        b->too_much = 1;
+        return NULL;
+    }
     void *p = malloc(bytes);
-    unpacker->out_of_memory |= !p;
+    if (p)
+        b->left -= bytes + BESIDE;
+    else
+        b->st =
+            sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                    "out of memory: a message needs %s", sb_bytes_text(bytes));
     return p;
 }
 
-static void unpack_free(void *u, void *p)
+static void give_back(void *arg, void *p)
 {
-    (void)u;
+    (void)arg;
     free(p);
 }
 
-void sb_unpacker_start(sb_unpacker *u, size_t message_bytes)
+sb_status sb_message_unpack(const ProtobufCMessageDescriptor *type,
+                            const void *data, size_t bytes, const char *name,
+                            const char *what, sb_status code,
+                            ProtobufCMessage **message_out)
 {
-    enum { TIMES = 16, LEAST = 1 << 16 };
-    *u = (sb_unpacker){
-        {unpack_alloc, unpack_free, u}, TIMES * message_bytes + LEAST, 0};
-}
-
-sb_status sb_unpacker_failed(const sb_unpacker *u, const char *name,
-                             const char *what)
-{
-    SB_REQUIRE(!u->out_of_memory, SB_ENOMEM, "out of memory: %s", what);
-    SB_FAIL(SB_EFORMAT, "'%s' does not hold %s", name, what);
+    enum { OF_ANY = 64 << 10 };
+    budget b = {SB_UNPACK_TIMES * bytes + OF_ANY, 0, SB_OK};
+    ProtobufCAllocator allocator = {take, give_back, &b};
+    ProtobufCMessage *m =
+        protobuf_c_message_unpack(type, &allocator, bytes, data);
+    if (!m && b.st != SB_OK) return b.st;
+    SB_REQUIRE(m || !b.too_much, code,
+               "'%s' does not hold %s: too much is said in %zu bytes", name,
+               what, bytes);
+    SB_REQUIRE(m, code, "'%s' does not hold %s", name, what);
+    *message_out = m;
+    return SB_OK;
 }
 
 /* ---- names --------------------------------------------------------------- */

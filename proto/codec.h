@@ -52,18 +52,16 @@ SB_MUST_USE sb_status sb_frame_get(int fd, const char *name, uint64_t at,
                                    uint64_t file_bytes, size_t cap,
                                    sb_message *m);
 
-/* Memory for an unpacked message of so many encoded bytes: what a sound one
- * needs at most. Fields of two bytes each would otherwise take 36 times their
- * encoding. */
-typedef struct sb_unpacker {
-    ProtobufCAllocator allocator;
-    size_t left;
-    int out_of_memory;
-} sb_unpacker;
-void sb_unpacker_start(sb_unpacker *u, size_t message_bytes);
-/* Why unpacking gave NULL: SB_EFORMAT, SB_ENOMEM. `name`: of the file. */
-sb_status sb_unpacker_failed(const sb_unpacker *u, const char *name,
-                             const char *what);
+/* The message of a verified frame; free with
+ * protobuf_c_message_free_unpacked(m, NULL). `name` (of the file) and
+ * `what` it should be are used in messages. SB_ENOMEM; `code` if it is none, or would take more than
+ * SB_UNPACK_TIMES its length in memory (of empty messages in a message). */
+enum { SB_UNPACK_TIMES = 24 };
+SB_MUST_USE sb_status sb_message_unpack(const ProtobufCMessageDescriptor *type,
+                                        const void *data, size_t bytes,
+                                        const char *name, const char *what,
+                                        sb_status code,
+                                        ProtobufCMessage **message_out);
 
 /* ---- names --------------------------------------------------------------- */
 

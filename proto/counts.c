@@ -121,13 +121,13 @@ sb_status sb_counts_read(const char *path, uint64_t vocab_hash,
     sb_message message = {0};
     sb_status st = read_frame(path, n, &message);
     if (st == SB_OK) {
-        sb_unpacker u;
-        sb_unpacker_start(&u, message.frame.bytes);
-        Shardbert__Counts *m = shardbert__counts__unpack(
-            &u.allocator, message.frame.bytes, message.data);
-        st = m ? take(m, path, vocab_hash, counts_out, n)
-               : sb_unpacker_failed(&u, path, "counts");
-        if (m) shardbert__counts__free_unpacked(m, &u.allocator);
+        ProtobufCMessage *m = NULL;
+        st = sb_message_unpack(&shardbert__counts__descriptor, message.data,
+                               message.frame.bytes, path, "counts", SB_EFORMAT,
+                               &m);
+        if (st == SB_OK)
+            st = take((Shardbert__Counts *)m, path, vocab_hash, counts_out, n);
+        if (m) protobuf_c_message_free_unpacked(m, NULL);
     }
     sb_free(message.data);
     return st;

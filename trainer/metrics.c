@@ -43,20 +43,39 @@ static int line_step(const char *line, size_t n, uint64_t *step_out)
     return errno == 0;
 }
 
-/* Bytes of the lines to keep. */
-static off_t lines_to_keep(FILE *f, uint64_t step)
+/* A file, and its lines one after the other. */
+typedef struct lines {
+    const char *path;
+    FILE *file;
+    char *line; /* NUL-terminated; free() */
+    size_t n;   /* its bytes, 0: there is none left */
+    size_t room;
+} lines;
+
+static sb_status next_line(lines *l)
 {
-    char *line = NULL;
-    size_t room = 0;
+    errno = 0;
+    ssize_t n = getline(&l->line, &l->room, l->file);
+    SB_REQUIRE(n >= 0 || feof(l->file), errno == ENOMEM ? SB_ENOMEM : SB_EIO,
+               "cannot read '%s': %s", l->path, strerror(errno));
+    l->n = n > 0 ? (size_t)n : 0;
+    return SB_OK;
+}
+
+/* Bytes of the lines to keep. */
+static sb_status lines_to_keep(const sb_metrics *m, uint64_t step,
+                               off_t *keep_out)
+{
+    lines l = {.path = m->path, .file = m->file};
     off_t keep = 0;
-    ssize_t n;
     uint64_t at;
-    while ((n = getline(&line, &room, f)) > 0) {
-        if (!line_step(line, (size_t)n, &at) || at > step) break;
-        keep += n;
-    }
-    free(line);
-    return keep;
+    sb_status st;
+    while ((st = next_line(&l)) == SB_OK && line_step(l.line, l.n, &at) &&
+           at <= step)
+        keep += (off_t)l.n;
+    free(l.line);
+    *keep_out = keep;
+    return st;
 }
 
 static sb_status open_file(sb_metrics *m, uint64_t step)
@@ -67,9 +86,10 @@ static sb_status open_file(sb_metrics *m, uint64_t step)
         close(fd);
         errno = why;
     }
-    SB_REQUIRE(m->file, SB_EIO, "cannot open '%s': %s", m->path,
-               strerror(errno));
-    off_t keep = step ? lines_to_keep(m->file, step) : 0;
+    SB_REQUIRE(m->file, errno == ENOMEM ? SB_ENOMEM : SB_EIO,
+               "cannot open '%s': %s", m->path, strerror(errno));
+    off_t keep = 0;
+    if (step) SB_TRY(lines_to_keep(m, step, &keep));
     SB_REQUIRE(ftruncate(fd, keep) == 0 && fseeko(m->file, keep, SEEK_SET) == 0,
                SB_EIO, "cannot cut '%s': %s", m->path, strerror(errno));
     return SB_OK;
@@ -153,44 +173,76 @@ sb_status sb_metrics_close(sb_metrics *m)
     return st;
 }
 
+/* ---- reading ------------------------------------------------------------- */
+
+/* Go through the lines of `dir` in which `name` stands, until visit says 0.
+ * No file: there are none. */
+static sb_status find_lines(const char *dir, const char *name,
+                            int (*visit)(void *arg, const lines *l,
+                                         const char *value),
+                            void *arg)
+{
+    char *path = sb_path_join(dir, "metrics.jsonl");
+    char *key = sb_format("\"%s\":", name);
+    sb_status st = SB_OK;
+    lines l = {.path = path};
+    if (!path || !key)
+        st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
+    else if (!(l.file = fopen(path, "r")) && errno != ENOENT)
+        st = sb_fail(errno == ENOMEM ? SB_ENOMEM : SB_EIO, __FILE__, __LINE__,
+                     "cannot open '%s': %s", path, strerror(errno));
+    for (int more = 1; l.file && more && st == SB_OK;) {
+        st = next_line(&l);
+        if (st != SB_OK || !l.n) break;
+        const char *at = strstr(l.line, key);
+        if (at) more = visit(arg, &l, at + strlen(key));
+    }
+    if (l.file) fclose(l.file);
+    free(l.line);
+    sb_free(path);
+    sb_free(key);
+    return st;
+}
+
+typedef struct search {
+    int last, found;
+    uint64_t step;
+    double value;
+} search;
+
+static int take_value(void *arg, const lines *l, const char *value)
+{
+    search *s = arg;
+    (void)l;
+    s->value = strncmp(value, "null", 4) == 0 ? NAN : strtod(value, NULL);
+    s->found = 1;
+    return s->last;
+}
+
 sb_status sb_metrics_find(const char *dir, const char *name, int last,
                           double *value_out)
 {
-    char *path = sb_path_join(dir, "metrics.jsonl");
-    char *key = sb_format("\"%s\":", name), *line = NULL;
-    FILE *f = path ? fopen(path, "r") : NULL;
-    size_t room = 0;
-    int found = 0;
-    while (key && f && (last || !found) && getline(&line, &room, f) > 0) {
-        const char *at = strstr(line, key);
-        if (!at) continue;
-        at += strlen(key);
-        *value_out = strncmp(at, "null", 4) == 0 ? NAN : strtod(at, NULL);
-        found = 1;
-    }
-    if (f) fclose(f);
-    free(line);
-    sb_free(path);
-    sb_free(key);
-    SB_REQUIRE(found, SB_ENOENT, "no %s in the metrics of '%s'", name, dir);
+    search s = {.last = last};
+    SB_TRY(find_lines(dir, name, take_value, &s));
+    SB_REQUIRE(s.found, SB_ENOENT, "no %s in the metrics of '%s'", name, dir);
+    *value_out = s.value;
     return SB_OK;
 }
 
-int sb_metrics_has(const char *dir, const char *name, uint64_t step)
+static int is_of_step(void *arg, const lines *l, const char *value)
 {
-    char *path = sb_path_join(dir, "metrics.jsonl");
-    char *key = sb_format("\"%s\":", name), *line = NULL;
-    FILE *f = path ? fopen(path, "r") : NULL;
-    size_t room = 0;
-    ssize_t n;
+    search *s = arg;
     uint64_t at;
-    int found = 0;
-    while (key && f && !found && (n = getline(&line, &room, f)) > 0)
-        found =
-            line_step(line, (size_t)n, &at) && at == step && strstr(line, key);
-    if (f) fclose(f);
-    free(line);
-    sb_free(path);
-    sb_free(key);
-    return found;
+    (void)value;
+    s->found = line_step(l->line, l->n, &at) && at == s->step;
+    return !s->found;
+}
+
+sb_status sb_metrics_has(const char *dir, const char *name, uint64_t step,
+                         int *has_out)
+{
+    search s = {.step = step};
+    SB_TRY(find_lines(dir, name, is_of_step, &s));
+    *has_out = s.found;
+    return SB_OK;
 }

@@ -22,8 +22,9 @@ void sb_metrics_line(sb_metrics *m, uint64_t step, const char *const *name,
  * <dir>/metrics.jsonl that has it. SB_ENOENT if none has. Local. */
 SB_MUST_USE sb_status sb_metrics_find(const char *dir, const char *name,
                                       int last, double *value_out);
-/* 1 if the line of step `step` has `name`. Local. */
-int sb_metrics_has(const char *dir, const char *name, uint64_t step);
+/* Has the line of step `step` a `name`? Local. */
+SB_MUST_USE sb_status sb_metrics_has(const char *dir, const char *name,
+                                     uint64_t step, int *has_out);
 /* Flush and close; reports a write that failed. NULL is fine. */
 SB_MUST_USE sb_status sb_metrics_close(sb_metrics *m);
 

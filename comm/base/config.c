@@ -133,13 +133,33 @@ static sb_status parse_bool(const sb_option *o, const char *text, int *out)
     SB_FAIL(SB_EINVAL, "%s = '%s': true or false expected", o->name, text);
 }
 
-/* Names of files and folders, mostly: one line each in a configuration. */
+static int is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Where a comment begins, # or ; at the start or behind white space, or NULL. */
+static char *comment(const char *line)
+{
+    for (const char *s = line; (s = strpbrk(s, "#;")); s++)
+        if (s == line || is_blank(s[-1])) return (char *)(uintptr_t)s;
+    return NULL;
+}
+
+/* Names of files and folders, mostly: one line each in a configuration, which
+ * must give them back. */
 static sb_status check_text(const sb_option *o, const char *text)
 {
     SB_REQUIRE(*text, SB_EINVAL, "%s = '': it must not be empty", o->name);
     for (const char *s = text; *s; s++)
         SB_REQUIRE((unsigned char)*s >= ' ' && *s != 127, SB_EINVAL,
                    "%s = '%s': a control character is in it", o->name, text);
+    SB_REQUIRE(!is_blank(*text) && !is_blank(text[strlen(text) - 1]), SB_EINVAL,
+               "%s = '%s': white space is around it", o->name, text);
+    SB_REQUIRE(!comment(text), SB_EINVAL,
+               "%s = '%s': # and ; at the start or behind white space begin a "
+               "comment",
+               o->name, text);
     return SB_OK;
 }
 
@@ -252,11 +272,6 @@ static sb_status unknown(const sb_config *c, const char *name, const char *how)
 
 /* ---- config file --------------------------------------------------------- */
 
-static int is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* text[0..n) without white space around it, in place. */
 static char *trim(char *text, size_t n)
 {
@@ -266,19 +281,10 @@ static char *trim(char *text, size_t n)
     return text;
 }
 
-/* Without a comment: # or ; at the start or behind white space. */
-static void cut_comment(char *line)
-{
-    for (char *s = line; (s = strpbrk(s, "#;")); s++) {
-        if (s > line && !is_blank(s[-1])) continue;
-        *s = 0;
-        return;
-    }
-}
-
 static sb_status file_line(sb_config *c, char *line)
 {
-    cut_comment(line);
+    char *rest = comment(line);
+    if (rest) *rest = 0;
     char *name = trim(line, strlen(line)), *eq = strchr(name, '=');
     if (!*name) return SB_OK;
     SB_REQUIRE(*name != '[', SB_EINVAL, "%s: sections have no meaning here",

@@ -216,6 +216,21 @@ static void texts_are_one_line_and_not_empty(void **state)
     assert_int_equal(sb_config_parse(config, "run =\n", "f"), SB_EINVAL);
 }
 
+/* --run 'a #b' would be 'a' in the recipe of a run folder. */
+static void a_text_that_a_recipe_cannot_give_back_is_refused(void **state)
+{
+    (void)state;
+    static char *const bad[] = {" a", "a ", "#", "# a", "a #b", "a ;b", ";"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(args(A, 2, "--run", bad[i]), SB_EINVAL);
+    assert_int_equal(args(A, 2, "--run", "a#b;c d"), SB_OK);
+    assert_int_equal(sb_config_parse(config, "run =#a\n", "f"), SB_EINVAL);
+    char *text = sb_config_effective(config, A);
+    assert_non_null(strstr(text, "run = a#b;c d\n"));
+    assert_int_equal(sb_config_parse(config, text, "f"), SB_OK);
+    sb_free(text);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_config, close_config)
 
 int main(void)
@@ -234,6 +249,7 @@ int main(void)
         TEST(an_indented_line_is_an_option_of_its_own),
         TEST(the_first_wrong_line_is_the_one_that_is_told),
         TEST(texts_are_one_line_and_not_empty),
+        TEST(a_text_that_a_recipe_cannot_give_back_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,13 +214,17 @@ static void damaged_files_are_refused(void **state)
         assert_int_equal(load(json, n, &v), SB_EFORMAT);
         assert_null(v);
     }
-    char *deep = malloc(200001);
+    enum { DEEP = 50000, MANY = 200000 };
+    char *deep = malloc(MANY + 1);
     assert_non_null(deep);
-    memset(deep, '[', 200000);
+    memset(deep, '[', MANY);
     memcpy(deep, "{\"a\":", 5);
-    deep[200000] = 0;
-    assert_int_equal(load(deep, 200000, &v), SB_EFORMAT);
+    deep[MANY] = deep[DEEP] = 0;
+    assert_int_equal(load(deep, DEEP, &v), SB_EFORMAT);
     assert_non_null(strstr(sb_error_last()->text, "not JSON"));
+    deep[DEEP] = '['; /* each may cost a hundred times its byte */
+    assert_int_equal(load(deep, MANY, &v), SB_EFORMAT);
+    assert_non_null(strstr(sb_error_last()->text, "more brackets"));
     free(deep);
     becomes("\"version\"", "\"\xff\"", "not JSON");
     becomes("\"version\"", "version", "vocabulary"); /* lines, then */

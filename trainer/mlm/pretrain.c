@@ -42,8 +42,8 @@ static sb_status save(run *r, sb_save_when when)
 {
     if (r->saved == r->step && r->step)
         return when == SB_SAVE_NOW ? sb_saver_finish(r->saver) : SB_OK;
-    SB_TRY(sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence,
-                       when));
+    SB_TRY(
+        sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence, when));
     r->saved = r->step;
     r->saved_at = sb_now();
     return SB_OK;
@@ -78,13 +78,15 @@ static int is_due(const run *r)
 
 /* A run may have been killed between a checkpoint and the evaluation that
  * belongs to it: does metrics.jsonl have it? */
-static int is_told(const run *r)
+static sb_status is_told(const run *r, int *told_out)
 {
-    int told = 0;
+    sb_status st = SB_OK;
+    *told_out = 0;
     if (sb_comm_rank(r->m->comm) == 0)
-        told = sb_metrics_has(r->o->dir, "heldout_loss", r->step);
-    sb_comm_bcast(r->m->comm, &told, sizeof told, 0);
-    return told;
+        st = sb_metrics_has(r->o->dir, "heldout_loss", r->step, told_out);
+    SB_TRY(sb_agree(r->m->comm, st));
+    sb_comm_bcast(r->m->comm, told_out, sizeof *told_out, 0);
+    return SB_OK;
 }
 
 static sb_status evaluate(run *r)
@@ -218,7 +220,7 @@ static sb_status begin_anew(run *r)
 static sb_status train(run *r)
 {
     const sb_mlm_options *o = r->o;
-    int found;
+    int found, told = 0;
     SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &r->divergence, &found));
     r->saved = r->started = r->step;
     r->saved_at = sb_now();
@@ -227,7 +229,7 @@ static sb_status train(run *r)
                r->step, o->schedule.steps);
     else
         SB_TRY(begin_anew(r));
-    int told = found && is_told(r);
+    if (found) SB_TRY(is_told(r, &told));
     if (told && r->step >= o->schedule.steps) return SB_OK;
     SB_TRY(sb_mlm_saver_open(r->m, &r->saver));
     sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics);
