@@ -117,7 +117,7 @@ sb_status sb_mlm_save(sb_mlm *m, const sb_vocab *vocab, uint64_t step,
                          .vocab_hash = sb_vocab_hash(vocab)};
     /* Only read by the writer. The number of heads is read back from it. */
     meta.config = (char *)(uintptr_t)m->o->config;
-    sb_state_build(meta.build);
+    sb_state_build(m->o->precision == SB_BF16, meta.build);
     if (st == SB_OK)
         st = sb_state_save(m->comm, m->o->dir, &meta, t.table, t.n, t.piece,
                            t.pieces, m->o->keep);
@@ -272,7 +272,8 @@ sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
 {
     sb_ckpt *c = NULL;
     SB_TRY(sb_state_latest(m->comm, m->o->dir, &c));
-    sb_state_compare_build(m->comm, c ? sb_ckpt_get_meta(c) : NULL);
+    sb_state_compare_build(m->comm, m->o->precision == SB_BF16,
+                           c ? sb_ckpt_get_meta(c) : NULL);
     *found_out = c != NULL;
     *step_out = 0;
     *d_out = (sb_divergence){0};

@@ -77,7 +77,7 @@ sb_status sb_w2v_save(sb_comm *c, const sb_w2v_saved *s, uint64_t cursor)
                          .cursor = cursor,
                          .seed = o->seed,
                          .vocab_hash = s->vocab_hash};
-    sb_state_build(meta.build);
+    sb_state_build(0, meta.build);
     char none[1] = "";
     size_t bytes = o->config ? strlen(o->config) + 1 : 1;
     char *config;
