@@ -20,6 +20,13 @@ static sb_schedule_shape shape_of(const char *name)
                                            : SB_SCHEDULE_COSINE;
 }
 
+static sb_precision precision_of(const char *name)
+{
+    return strcmp(name, "fp32") == 0   ? SB_FP32
+           : strcmp(name, "bf16") == 0 ? SB_BF16
+                                       : SB_BF16_EMULATED;
+}
+
 static sb_mlm_options options(const sb_app *a)
 {
     const sb_config *c = a->config;
@@ -69,7 +76,8 @@ static sb_mlm_options options(const sb_app *a)
                       : SB_REDUCE_EXACT,
         .memory_limit = U64("memory-limit"),
         .seed = U64("seed"),
-        .threads = (int)sb_config_int(c, "threads")};
+        .threads = (int)sb_config_int(c, "threads"),
+        .precision = precision_of(sb_config_text(c, "precision"))};
 #undef U32
 #undef U64
 #undef F32

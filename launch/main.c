@@ -100,9 +100,9 @@ static int answered(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "--help";
     if (strcmp(first, "--version") == 0) {
-        char build[128];
-        sb_state_build(build);
-        puts(build);
+        char version[256];
+        sb_state_version(version);
+        puts(version);
         return 1;
     }
     if (strcmp(first, "--help") == 0 || strcmp(first, "help") == 0) {

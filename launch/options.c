@@ -140,6 +140,9 @@ const sb_option sb_options[] = {
     SIZE("memory-limit", MLM, "0", 0,
          "memory a rank may take, 0: its part of what the host has free"),
     INT("vocab-block", MLM, "8000", 1, 1e6, "rows of a vocabulary block"),
+    CHOICE("precision", MLM, "fp32", "fp32|bf16|bf16-emulated",
+           "what linear layers multiply: floats; rounded to bf16 (needs oneDNN "
+           "and AVX-512); that without both, slowly, to try it"),
     CHOICE("reduce", MLM, "exact", "exact|fast",
            "sums across ranks: the same bits for any number of them, or MPI's"),
     INT("head-group", MLM, "512", 1, 1e6, "masked positions scored at once"),

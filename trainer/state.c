@@ -15,7 +15,7 @@
 #define SB_VERSION "0.1.0"
 #endif
 
-void sb_state_build(char build_out[128])
+void sb_state_build(int onednn, char build_out[128])
 {
 #ifdef __clang__
     static const char compiler[] = "";
@@ -25,12 +25,25 @@ void sb_state_build(char build_out[128])
     snprintf(build_out, 128, "shardbert %s, %s%.60s, OpenBLAS %.24s, %s",
              SB_VERSION, compiler, __VERSION__, sb_kernels_core(),
              sb_kernels_set());
+    size_t n = strlen(build_out);
+    if (onednn)
+        snprintf(build_out + n, 128 - n, ", oneDNN %s %s", sb_kernels_onednn(),
+                 sb_kernels_onednn_set());
 }
 
-void sb_state_compare_build(sb_comm *c, const sb_ckpt_meta *then)
+void sb_state_version(char version_out[256])
+{
+    char build[128];
+    int onednn = sb_kernels_onednn() != NULL;
+    sb_state_build(onednn, build);
+    snprintf(version_out, 256, "%s, %s%s", build, onednn ? "" : "no oneDNN, ",
+             sb_precision_lacks(SB_BF16) ? "no bf16 here" : "bf16");
+}
+
+void sb_state_compare_build(sb_comm *c, int onednn, const sb_ckpt_meta *then)
 {
     char now[128];
-    sb_state_build(now);
+    sb_state_build(onednn, now);
     if (!sb_comm_same(c, sb_hash64(now, strlen(now))))
         sb_log(SB_LOG_WARN,
                "the ranks differ in build or processor (rank 0: "

@@ -74,7 +74,7 @@ static sb_status save(uint64_t step, int owners, unsigned keep)
 {
     static char config[] = "steps = 3\n";
     sb_ckpt_meta m = {"mlm", step, 9, 7, 42, 5, "", config};
-    sb_state_build(m.build);
+    sb_state_build(0, m.build);
     sb_piece p[3];
     size_t n = 0;
     if (rank < owners) {

@@ -35,7 +35,7 @@ static int setup(void **state)
     sb_rng_normal(key, 1, 0, rows, V * D, 0.5f);
     sb_rng_normal(key, 2, 0, weight, SEQ * T * D, 1);
     if (sb_batch_open(SEQ, T, &batch) != SB_OK) return 1;
-    if (sb_work_open(&layout, SEQ, T, &work) != SB_OK) return 1;
+    if (sb_work_open(&layout, SEQ, T, SB_FP32, &work) != SB_OK) return 1;
     static const uint32_t begin[] = {0, 6, 7, 11}, masked[] = {1, 5, 6, 9};
     memcpy(batch.seq_begin, begin, sizeof begin);
     memcpy(batch.masked, masked, sizeof masked);
@@ -62,7 +62,8 @@ static int teardown(void **state)
 static double loss(sb_acts *a, const sb_dropout_rate *drop)
 {
     double sum = 0;
-    sb_model_forward(&layout, w, &batch, rows, place, drop, a, &work);
+    sb_model_forward(&layout, (sb_weights){.full = w}, &batch, rows, place,
+                     drop, a, &work);
     for (size_t i = 0; i < batch.nmasked * D; i++)
         sum += (double)a->z[i] * (double)weight[i];
     return sum;
@@ -90,8 +91,9 @@ static void every_gradient_agrees_with_finite_differences(void **state)
     for (int d = 0; d < 2; d++) {
         loss(&a, &rate[d]);
         for (size_t s = layout.stages; s-- > 0;)
-            sb_model_backward(&layout, s, w, &batch, weight, &rate[d], &a,
-                              &work, grad + layout.stage_at[s], dword);
+            sb_model_backward(&layout, s, (sb_weights){.full = w}, &batch,
+                              weight, &rate[d], &a, &work,
+                              grad + layout.stage_at[s], dword);
         for (size_t p = 0; p < layout.params; p++) {
             const sb_param *x = &layout.param[p];
             for (size_t i = 0; i < x->n; i += x->n / 5 + 1) {
@@ -112,6 +114,63 @@ static void every_gradient_agrees_with_finite_differences(void **state)
     }
     sb_free(grad);
     sb_acts_close(&a);
+}
+
+/* All gradients of the made-up loss, and z. */
+static void gradients(sb_precision p, float *z, float *grad)
+{
+    const sb_dropout_rate drop = {0.3f, 0.2f, 9};
+    sb_acts a;
+    sb_work k;
+    char *rounded;
+    float dword[SEQ * T * D];
+    size_t size = sb_rounded_size(p);
+    assert_int_equal(sb_acts_open(&layout, SEQ, T, &a), SB_OK);
+    assert_int_equal(sb_work_open(&layout, SEQ, T, p, &k), SB_OK);
+    assert_int_equal(sb_alloc(layout.total, size, "w", &rounded), SB_OK);
+    sb_round(rounded, w, layout.total, p);
+    const sb_weights both = {w, rounded};
+    sb_model_forward(&layout, both, &batch, rows, place, &drop, &a, &k);
+    memcpy(z, a.z, batch.nmasked * D * sizeof *z);
+    for (size_t s = layout.stages; s-- > 0;)
+        sb_model_backward(&layout, s, both, &batch, weight, &drop, &a, &k,
+                          grad + layout.stage_at[s], dword);
+    sb_free(rounded);
+    sb_work_close(&k);
+    sb_acts_close(&a);
+}
+
+/* By length; |a| is not 0. */
+static double distance(const float *a, const float *b, size_t n)
+{
+    double apart = 0, length = 0;
+    for (size_t i = 0; i < n; i++) {
+        apart += pow((double)a[i] - (double)b[i], 2);
+        length += pow((double)a[i], 2);
+    }
+    return sqrt(apart / length);
+}
+
+static void rounded_operands_change_each_gradient_a_little(void **state)
+{
+    (void)state;
+    const size_t n = batch.nmasked * D;
+    float z[2][SEQ * T * D], *grad[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sb_alloc(layout.total, 4, "g", &grad[i]), SB_OK);
+        gradients(i ? SB_BF16_EMULATED : SB_FP32, z[i], grad[i]);
+    }
+    assert_true(distance(z[0], z[1], n) > 1e-4);
+    assert_true(distance(z[0], z[1], n) < 0.02);
+    for (size_t p = 0; p < layout.params; p++) {
+        const sb_param *x = &layout.param[p];
+        if (strstr(x->tensor.name, "k_lin.bias"))
+            continue; /* 0 but for noise */
+        double d = distance(grad[0] + x->at, grad[1] + x->at, x->n);
+        if (!(d < 0.05 && (d > 1e-5 || x->tensor.ndim == 1)))
+            fail_msg("%s: gradients %g apart", x->tensor.name, d);
+    }
+    for (int i = 0; i < 2; i++) sb_free(grad[i]);
 }
 
 static void a_sequence_does_not_see_its_neighbours_in_the_slot(void **state)
@@ -144,8 +203,8 @@ static sb_status forward_task(void *context, size_t task, int worker)
 {
     static const sb_dropout_rate drop = {0.1f, 0.1f, 5};
     job *j = context;
-    sb_model_forward(&layout, w, &batch, rows, place, &drop, &j->a[worker],
-                     &j->work[worker]);
+    sb_model_forward(&layout, (sb_weights){.full = w}, &batch, rows, place,
+                     &drop, &j->a[worker], &j->work[worker]);
     memcpy(j->z[task], j->a[worker].z, sizeof j->z[task]);
     return SB_OK;
 }
@@ -158,7 +217,8 @@ static void threads_compute_the_same_bits_side_by_side(void **state)
     assert_int_equal(sb_pool_open(4, &pool), SB_OK);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(sb_acts_open(&layout, SEQ, T, &j.a[i]), SB_OK);
-        assert_int_equal(sb_work_open(&layout, SEQ, T, &j.work[i]), SB_OK);
+        assert_int_equal(sb_work_open(&layout, SEQ, T, SB_FP32, &j.work[i]),
+                         SB_OK);
     }
     assert_int_equal(sb_pool_run(pool, 16, forward_task, &j), SB_OK);
     for (int i = 1; i < 16; i++)
@@ -228,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_gradient_agrees_with_finite_differences),
+        cmocka_unit_test(rounded_operands_change_each_gradient_a_little),
         cmocka_unit_test(a_sequence_does_not_see_its_neighbours_in_the_slot),
         cmocka_unit_test(threads_compute_the_same_bits_side_by_side),
         cmocka_unit_test(the_layout_has_hugging_faces_parameters),

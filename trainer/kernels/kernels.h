@@ -30,6 +30,10 @@ void sb_kernels_start(void);
 const char *sb_kernels_core(void);
 /* The instruction set our own kernels take: "AVX-512", "AVX2", "baseline". */
 const char *sb_kernels_set(void);
+/* oneDNN's version of this build, "2.6.3"; NULL: built without. Static. */
+const char *sb_kernels_onednn(void);
+/* The instruction set that oneDNN may use here: "avx512_core_bf16". */
+const char *sb_kernels_onednn_set(void);
 
 /* ---- linear.c ------------------------------------------------------------ */
 
@@ -41,6 +45,64 @@ void sb_linear_forward(float *y, const float *x, const float *w, const float *b,
 void sb_linear_backward(float *dx, float *dw, float *db, int add,
                         const float *dy, const float *x, const float *w,
                         size_t N, size_t I, size_t O);
+
+/* ---- bf16.c -------------------------------------------------------------- */
+
+/* What the operands of a linear layer's products are. SB_FP32: as they are.
+ * Else mixed precision (Micikevicius et al. 2018): both are rounded to bf16,
+ * the upper half of an fp32, to nearest with ties to even; the products are
+ * added in fp32 and come out in fp32. SB_BF16 multiplies by oneDNN,
+ * SB_BF16_EMULATED the rounded numbers by the fp32 BLAS: the same arithmetic
+ * but for the order of the sums, and for numbers below 1.2e-38, which a
+ * processor's bf16 instructions take for 0. */
+typedef enum sb_precision { SB_FP32, SB_BF16, SB_BF16_EMULATED } sb_precision;
+
+/* Bytes of a rounded number: 0, 2, 4. */
+size_t sb_rounded_size(sb_precision p);
+/* to[n] <- x[n], rounded. A NaN stays one, what is larger than the largest bf16
+ * and nearer to 2^128 becomes infinite. Nothing for SB_FP32. */
+void sb_round(void *to, const float *x, size_t n, sb_precision p);
+
+/* ---- mixed.c ------------------------------------------------------------- */
+
+/* NULL: this build can compute so on this processor. Else why not; static. */
+const char *sb_precision_lacks(sb_precision p);
+
+/* What a thread computes mixed linear layers with. `dy` and `x` are the
+ * caller's: room for the rounded [N, O] and [N, I] of the largest call; unused
+ * by SB_FP32. `failed` stays 1 once oneDNN has had no memory: what was computed
+ * since is undefined. */
+typedef struct sb_mixed {
+    sb_precision precision;
+    void *dy, *x;
+    struct sb_onednn *onednn;
+    int failed;
+} sb_mixed;
+/* Sets all but dy and x. 0: no memory, or sb_precision_lacks(p). */
+int sb_mixed_open(sb_mixed *g, sb_precision p);
+void sb_mixed_close(sb_mixed *g); /* zeroed is fine */
+/* Bytes that oneDNN takes inside a product, at most. */
+size_t sb_mixed_hidden(sb_precision p);
+
+/* Weights, and beside them, unless in SB_FP32, what sb_round makes of them:
+ * they are rounded once and multiplied many times. */
+typedef struct sb_weights {
+    const float *full;
+    const void *rounded;
+} sb_weights;
+/* Those from element `at` on. */
+sb_weights sb_weights_at(sb_weights w, sb_precision p, size_t at);
+
+/* As sb_linear_forward and sb_linear_backward. Bias and db are fp32. */
+void sb_mixed_forward(sb_mixed *g, float *y, const float *x, sb_weights w,
+                      const float *b, size_t N, size_t I, size_t O);
+void sb_mixed_backward(sb_mixed *g, float *dx, float *dw, float *db, int add,
+                       const float *dy, const float *x, sb_weights w, size_t N,
+                       size_t I, size_t O);
+/* c[m,n] = a b of rounded operands, or c += with `add`; a is [m,k], or [k,m]
+ * if ta, b is [k,n], or [n,k] if tb. Not for SB_FP32. */
+void sb_mixed_product(sb_mixed *g, float *c, int add, const void *a, int ta,
+                      const void *b, int tb, size_t m, size_t n, size_t k);
 
 /* ---- elementwise.c ------------------------------------------------------- */
 

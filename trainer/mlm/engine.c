@@ -11,7 +11,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
-#include "trainer/kernels/kernels.h"
+#include "trainer/mlm/precision.h"
 
 /* ---- open ---------------------------------------------------------------- */
 
@@ -36,6 +36,7 @@ static sb_status begin(sb_mlm *m, const sb_vocab *vocab)
 {
     const sb_mlm_options *o = m->o;
     SB_TRY(check(o, sb_comm_size(m->comm)));
+    SB_TRY(sb_precision_check(o->precision));
     SB_TRY(sb_layout_open(&o->shape, &m->layout));
     m->batch = (sb_batch_options){.seed = o->seed,
                                   .max_length = o->max_length,
@@ -56,7 +57,8 @@ static sb_status open_slots(sb_mlm *m)
     for (size_t i = 0; i < m->plan.micro; i++)
         SB_TRY(sb_acts_open(&m->layout, width, o->max_length, &m->acts[i]));
     for (size_t i = workers - (size_t)o->threads; i < workers; i++)
-        SB_TRY(sb_work_open(&m->layout, width, o->max_length, &m->work[i]));
+        SB_TRY(sb_work_open(&m->layout, width, o->max_length, o->precision,
+                            &m->work[i]));
     for (size_t i = 0; i < m->plan.slots; i++) {
         sb_slot *s = &m->slot[i];
         int number = (int)(m->plan.first_slot + i);
@@ -106,6 +108,8 @@ static sb_status open_local(sb_mlm *m)
     SB_TRY(sb_positions_open(m->comm, o->slots, o->shape.dim, TAG_POSITIONS,
                              &m->at));
     SB_TRY(sb_alloc(VOTES + o->slots, sizeof *m->vote, "votes", &m->vote));
+    SB_TRY(sb_reserve(m->layout.total, sb_rounded_size(o->precision),
+                      "rounded encoder", &m->rounded));
     SB_TRY(sb_alloc(ranks + 1, sizeof *m->grad_cut, "ranks", &m->grad_cut));
     SB_TRY(open_trees(m));
     return open_slots(m);
@@ -117,7 +121,8 @@ static sb_status open_shared(sb_mlm *m)
     const sb_head_options head = {.group = o->head_group,
                                   .tag = TAG_HEAD,
                                   .reduce = o->reduce,
-                                  .train_table = o->adam.train_table};
+                                  .train_table = o->adam.train_table,
+                                  .precision = o->precision};
     SB_TRY(sb_reduction_open(m->comm, o->slots, m->plan.longest_stage,
                              m->plan.longest_share, o->reduce, TAG_GRADIENTS,
                              &m->sum));
@@ -141,6 +146,7 @@ sb_status sb_mlm_open(sb_comm *c, const sb_mlm_options *o,
         st = begin(m, vocab);
     }
     SB_GOTO(st, sb_agree(c, st), failed);
+    sb_precision_say(o->precision);
     SB_GOTO(st, sb_mlm_plan_open(c, &m->layout, o, &m->plan), failed);
     SB_GOTO(st, sb_agree(c, open_local(m)), failed);
     SB_GOTO(st, open_shared(m), failed);
@@ -171,8 +177,8 @@ void sb_mlm_close(sb_mlm *m)
     sb_pool_close(m->pool);
     sb_layout_close(&m->layout);
     sb_positions_close(&m->at);
-    void *owned[] = {m->slot, m->acts, m->work,    m->w,
-                     m->vote, m->tree, m->grad_cut};
+    void *owned[] = {m->slot, m->acts, m->work,     m->w,
+                     m->vote, m->tree, m->grad_cut, m->rounded};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
     void *grown[] = {m->ids, m->dz};
@@ -270,15 +276,33 @@ static sb_dropout_rate dropout(const sb_mlm *m)
                              .seed = m->o->seed};
 }
 
+static sb_weights weights(const sb_mlm *m)
+{
+    return (sb_weights){m->w, m->rounded};
+}
+
+enum { ROUND_AT_ONCE = 1 << 18 };
+
+static sb_status round_some(void *context, size_t task, int worker)
+{
+    (void)worker;
+    sb_mlm *m = context;
+    sb_precision p = m->o->precision;
+    size_t at = task * ROUND_AT_ONCE, left = m->layout.total - at;
+    sb_round((char *)m->rounded + at * sb_rounded_size(p), m->w + at,
+             left < ROUND_AT_ONCE ? left : ROUND_AT_ONCE, p);
+    return SB_OK;
+}
+
 static sb_status forward_slot(void *context, size_t task, int worker)
 {
     sb_mlm *m = context;
     const sb_slot *s = &m->slot[m->micro_first + task];
     sb_dropout_rate drop = dropout(m);
-    sb_model_forward(&m->layout, m->w, &s->batch, m->rows,
+    sb_model_forward(&m->layout, weights(m), &s->batch, m->rows,
                      m->place + s->token_at, &drop, &m->acts[task],
                      &m->work[worker]);
-    return SB_OK;
+    return sb_precision_status(&m->work[worker].mixed);
 }
 
 /* Slots of the micro-batch that begins at m->micro_first. */
@@ -305,6 +329,8 @@ static sb_status score_slot(void *context, size_t task, int worker)
 
 static void forward_slots(sb_mlm *m)
 {
+    size_t pieces = m->layout.total / ROUND_AT_ONCE + 1;
+    if (m->o->precision != SB_FP32) run(m, pieces, round_some);
     for (size_t first = 0; first < m->plan.slots; first += m->plan.micro) {
         m->micro_first = first;
         run(m, micro_slots(m), score_slot);
@@ -354,11 +380,11 @@ static sb_status backward_slot(void *context, size_t task, int worker)
     sb_dropout_rate drop = dropout(m);
     float *grad;
     SB_TRY(sb_tree_leaf(stage_tree(m), &grad));
-    sb_model_backward(&m->layout, m->stage, m->w, &s->batch,
+    sb_model_backward(&m->layout, m->stage, weights(m), &s->batch,
                       m->dz + own * m->o->shape.dim, &drop, &m->acts[task],
                       &m->work[worker], grad, s->dword);
     sb_tree_add(stage_tree(m), m->plan.first_slot + number, grad);
-    return SB_OK;
+    return sb_precision_status(&m->work[worker].mixed);
 }
 
 /* The sum of the stage's gradients sets out for its owners. */

@@ -47,7 +47,8 @@ typedef struct sb_mlm {
     const sb_mlm_options *o;
     sb_batch_options batch;
     sb_layout layout;
-    float *w; /* [layout.total] replicated parameters */
+    float *w;      /* [layout.total] replicated parameters */
+    void *rounded; /* the same as a wave's products see them (not in fp32) */
     sb_table *table;
     sb_head *head;
     sb_optimiser optimiser;

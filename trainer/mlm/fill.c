@@ -86,7 +86,7 @@ static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab)
     SB_TRY(sb_alloc(f->layout.total, sizeof *f->w, "encoder", &f->w));
     SB_TRY(sb_batch_open(1, shape.positions, &f->batch));
     SB_TRY(sb_acts_open(&f->layout, 1, shape.positions, &f->acts));
-    return sb_work_open(&f->layout, 1, shape.positions, &f->work);
+    return sb_work_open(&f->layout, 1, shape.positions, SB_FP32, &f->work);
 }
 
 sb_status sb_filler_open(sb_comm *c, sb_ckpt *ckpt, const sb_vocab *vocab,
@@ -215,8 +215,8 @@ sb_status sb_fill(sb_filler *f, const uint32_t *ids, size_t n, size_t k,
     if (st == SB_OK) st = sb_alloc(k, sizeof *mine, "guesses", &mine);
     SB_GOTO(st, sb_agree(f->comm, st), out);
     SB_GOTO(st, sb_table_pull(f->table, f->batch.ids, n, &rows, &place), out);
-    sb_model_forward(&f->layout, f->w, &f->batch, rows, place, &none, &f->acts,
-                     &f->work);
+    sb_model_forward(&f->layout, (sb_weights){.full = f->w}, &f->batch, rows,
+                     place, &none, &f->acts, &f->work);
     for (size_t j = 0; j < f->batch.nmasked; j++) {
         float lse = score(f, f->acts.z + j * f->layout.shape.dim);
         best_rows(f, k, mine);

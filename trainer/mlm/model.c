@@ -6,7 +6,7 @@
 
 #include "comm/base/mem.h"
 #include "comm/base/rng.h"
-#include "trainer/kernels/kernels.h"
+#include "trainer/mlm/precision.h"
 
 /* ---- activations: one table of sizes, carved from one block -------------- */
 
@@ -74,10 +74,10 @@ static void carve_acts(carver *c, const sb_layout *l, size_t sequences,
 }
 
 static void carve_work(carver *c, const sb_layout *l, size_t sequences,
-                       size_t T, sb_work *k)
+                       size_t T, sb_precision precision, sb_work *k)
 {
     size_t D = l->shape.dim, F = l->shape.ffn, N = 0;
-    size_t wide = 3 * D > F ? 3 * D : F;
+    size_t wide = 3 * D > F ? 3 * D : F, half = sb_rounded_size(precision);
     c->overflow |= __builtin_mul_overflow(sequences, T, &N);
     k->x = floats(c, N, D);
     k->y = floats(c, N, D);
@@ -85,16 +85,19 @@ static void carve_work(carver *c, const sb_layout *l, size_t sequences,
     k->wide = floats(c, N, F);
     k->dwide = floats(c, N, wide);
     k->scratch = floats(c, T, 3 * T);
+    k->mixed.dy = carve(c, N, wide, half);
+    k->mixed.x = carve(c, N, D > F ? D : F, half);
 }
 
 sb_status sb_acts_bytes(const sb_layout *l, size_t sequences, size_t max_length,
-                        size_t *acts_out, size_t *work_out)
+                        sb_precision precision, size_t *acts_out,
+                        size_t *work_out)
 {
     carver acts = {0}, work = {0};
     sb_acts a;
     sb_work k;
     carve_acts(&acts, l, sequences, max_length, &a);
-    carve_work(&work, l, sequences, max_length, &k);
+    carve_work(&work, l, sequences, max_length, precision, &k);
     SB_REQUIRE(
         !acts.overflow && !work.overflow, SB_ELIMIT,
         "activations of %zu sequences of %zu tokens do not fit in memory",
@@ -108,7 +111,7 @@ sb_status sb_acts_open(const sb_layout *l, size_t sequences, size_t max_length,
                        sb_acts *acts_out)
 {
     size_t bytes, other;
-    SB_TRY(sb_acts_bytes(l, sequences, max_length, &bytes, &other));
+    SB_TRY(sb_acts_bytes(l, sequences, max_length, SB_FP32, &bytes, &other));
     sb_acts a = {0};
     SB_TRY(sb_reserve(bytes, 1, "activations", &a.memory));
     carver c = {.base = a.memory};
@@ -118,14 +121,19 @@ sb_status sb_acts_open(const sb_layout *l, size_t sequences, size_t max_length,
 }
 
 sb_status sb_work_open(const sb_layout *l, size_t sequences, size_t max_length,
-                       sb_work *work_out)
+                       sb_precision precision, sb_work *work_out)
 {
     size_t bytes, other;
-    SB_TRY(sb_acts_bytes(l, sequences, max_length, &other, &bytes));
+    SB_TRY(sb_acts_bytes(l, sequences, max_length, precision, &other, &bytes));
     sb_work k = {0};
-    SB_TRY(sb_reserve(bytes, 1, "activations", &k.memory));
+    SB_TRY(sb_precision_open(precision, &k.mixed));
+    sb_status st = sb_reserve(bytes, 1, "activations", &k.memory);
+    if (st != SB_OK) {
+        sb_mixed_close(&k.mixed);
+        return st;
+    }
     carver c = {.base = k.memory};
-    carve_work(&c, l, sequences, max_length, &k);
+    carve_work(&c, l, sequences, max_length, precision, &k);
     *work_out = k;
     return SB_OK;
 }
@@ -138,6 +146,7 @@ void sb_acts_close(sb_acts *a)
 
 void sb_work_close(sb_work *k)
 {
+    sb_mixed_close(&k->mixed);
     sb_free(k->memory);
     memset(k, 0, sizeof *k);
 }
@@ -207,22 +216,33 @@ static uint32_t site_of(uint32_t layer, uint32_t what)
     return (layer + 1) * SITES + what;
 }
 
-/* k->x [N, D]: in, the layer's input; out, its output. */
-static void layer_forward(const sb_layout *l, const float *w, const sb_batch *b,
-                          uint32_t i, const sb_dropout_rate *d, sb_acts *a,
-                          sb_work *k)
+/* The matrix at `place`, for products. */
+static sb_weights matrix(sb_weights w, size_t place, const sb_work *k)
 {
+    return sb_weights_at(w, k->mixed.precision, place);
+}
+
+/* k->x [N, D]: in, the layer's input; out, its output. */
+static void layer_forward(const sb_layout *l, sb_weights weights,
+                          const sb_batch *b, uint32_t i,
+                          const sb_dropout_rate *d, sb_acts *a, sb_work *k)
+{
+    const float *w = weights.full;
     const sb_layer_at *p = &l->layer[i];
     sb_layer_acts *y = &a->layer[i];
     size_t N = b->tokens, D = l->shape.dim, F = l->shape.ffn;
-    sb_linear_forward(y->qkv, k->x, w + p->qkv_w, w + p->qkv_b, N, D, 3 * D);
+    sb_mixed_forward(&k->mixed, y->qkv, k->x, matrix(weights, p->qkv_w, k),
+                     w + p->qkv_b, N, D, 3 * D);
     attention(l, b, site_of(i, SITE_ATTENTION), d, y, k->scratch);
-    sb_linear_forward(y->sum1, y->att, w + p->out_w, w + p->out_b, N, D, D);
+    sb_mixed_forward(&k->mixed, y->sum1, y->att, matrix(weights, p->out_w, k),
+                     w + p->out_b, N, D, D);
     sb_residual_norm_forward(k->y, y->mean1, y->rstd1, y->sum1, k->x, NULL, 1,
                              w + p->norm1_g, w + p->norm1_b, SB_MLM_EPS, N, D);
-    sb_linear_forward(y->pre, k->y, w + p->ffn1_w, w + p->ffn1_b, N, D, F);
+    sb_mixed_forward(&k->mixed, y->pre, k->y, matrix(weights, p->ffn1_w, k),
+                     w + p->ffn1_b, N, D, F);
     sb_gelu_forward(k->wide, y->pre, N * F);
-    sb_linear_forward(y->sum2, k->wide, w + p->ffn2_w, w + p->ffn2_b, N, F, D);
+    sb_mixed_forward(&k->mixed, y->sum2, k->wide, matrix(weights, p->ffn2_w, k),
+                     w + p->ffn2_b, N, F, D);
     const uint8_t *keep = draw_rows(y->keep_ffn, b, D, site_of(i, SITE_FFN), d);
     sb_residual_norm_forward(k->x, y->mean2, y->rstd2, y->sum2, k->y, keep,
                              scale_of(d->hidden), w + p->norm2_g,
@@ -250,15 +270,17 @@ static void layer_input(const sb_layout *l, const float *w, const sb_batch *b,
 
 /* a->dx holds the gradient of the layer's output and receives that of its
  * input. */
-static void layer_backward(const sb_layout *l, const float *w,
+static void layer_backward(const sb_layout *l, sb_weights weights,
                            const sb_batch *b, uint32_t i,
                            const sb_dropout_rate *d, sb_acts *a, sb_work *k,
                            float *grad)
 {
+    const float *w = weights.full;
     const sb_layer_at *p = &l->layer[i];
     const sb_layer_acts *y = &a->layer[i];
     size_t N = b->tokens, D = l->shape.dim, F = l->shape.ffn;
     size_t from = l->stage_at[i + 1];
+    sb_mixed *g = &k->mixed;
 #define G(field) (grad + (p->field - from))
     int drops = d->hidden > 0;
     sb_residual_norm_backward(a->dx, drops ? k->dy : NULL, G(norm2_g),
@@ -266,24 +288,24 @@ static void layer_backward(const sb_layout *l, const float *w,
                               y->mean2, y->rstd2, y->keep_ffn,
                               scale_of(d->hidden), N, D);
     const float *branch = drops ? k->dy : a->dx;
-    sb_linear_backward(k->dwide, NULL, NULL, 0, branch, NULL, w + p->ffn2_w, N,
-                       F, D);
+    sb_mixed_backward(g, k->dwide, NULL, NULL, 0, branch, NULL,
+                      matrix(weights, p->ffn2_w, k), N, F, D);
     sb_gelu_backward(k->dwide, k->wide, k->dwide, y->pre, N * F);
-    sb_linear_backward(NULL, G(ffn2_w), G(ffn2_b), 0, branch, k->wide, NULL, N,
-                       F, D);
+    sb_mixed_backward(g, NULL, G(ffn2_w), G(ffn2_b), 0, branch, k->wide,
+                      (sb_weights){0}, N, F, D);
     sb_layernorm_again(k->y, y->sum1, w + p->norm1_g, w + p->norm1_b, y->mean1,
                        y->rstd1, N, D);
-    sb_linear_backward(k->dy, G(ffn1_w), G(ffn1_b), 0, k->dwide, k->y,
-                       w + p->ffn1_w, N, D, F);
+    sb_mixed_backward(g, k->dy, G(ffn1_w), G(ffn1_b), 0, k->dwide, k->y,
+                      matrix(weights, p->ffn1_w, k), N, D, F);
     sb_add(a->dx, k->dy, N * D);
     sb_layernorm_backward(a->dx, G(norm1_g), G(norm1_b), a->dx, y->sum1,
                           w + p->norm1_g, y->mean1, y->rstd1, N, D);
-    sb_linear_backward(k->dy, G(out_w), G(out_b), 0, a->dx, y->att,
-                       w + p->out_w, N, D, D);
+    sb_mixed_backward(g, k->dy, G(out_w), G(out_b), 0, a->dx, y->att,
+                      matrix(weights, p->out_w, k), N, D, D);
     attention_backward(l, b, d, y, k->dy, k->dwide, k->scratch);
     layer_input(l, w, b, i, d, a, k);
-    sb_linear_backward(k->dy, G(qkv_w), G(qkv_b), 0, k->dwide, k->x,
-                       w + p->qkv_w, N, D, 3 * D);
+    sb_mixed_backward(g, k->dy, G(qkv_w), G(qkv_b), 0, k->dwide, k->x,
+                      matrix(weights, p->qkv_w, k), N, D, 3 * D);
     sb_add(a->dx, k->dy, N * D);
 #undef G
 }
@@ -324,43 +346,45 @@ static void embed_backward(const sb_layout *l, const float *w,
     }
 }
 
-static void head_backward(const sb_layout *l, const float *w, const sb_batch *b,
+static void head_backward(const sb_layout *l, sb_weights w, const sb_batch *b,
                           const float *dz, sb_acts *a, sb_work *k, float *grad)
 {
     size_t D = l->shape.dim, M = b->nmasked, from = l->stage_at[l->stages - 1];
     sb_layernorm_backward(k->dy, grad + (l->head_g - from),
                           grad + (l->head_beta - from), dz, a->act,
-                          w + l->head_g, a->head_mean, a->head_rstd, M, D);
+                          w.full + l->head_g, a->head_mean, a->head_rstd, M, D);
     sb_gelu_backward(k->dy, a->act, k->dy, a->pre, M * D);
-    sb_linear_backward(k->y, grad + (l->head_w - from),
-                       grad + (l->head_b - from), 0, k->dy, a->picked,
-                       w + l->head_w, M, D, D);
+    sb_mixed_backward(&k->mixed, k->y, grad + (l->head_w - from),
+                      grad + (l->head_b - from), 0, k->dy, a->picked,
+                      matrix(w, l->head_w, k), M, D, D);
     memset(a->dx, 0, b->tokens * D * sizeof(float));
     sb_rows_add(a->dx, k->y, b->masked, M, D);
 }
 
-void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
+void sb_model_forward(const sb_layout *l, sb_weights weights, const sb_batch *b,
                       const float *rows, const uint32_t *place,
                       const sb_dropout_rate *drop, sb_acts *a, sb_work *k)
 {
+    const float *w = weights.full;
     size_t D = l->shape.dim, M = b->nmasked;
     embed(l, w, b, rows, place, drop, a, k);
     for (uint32_t i = 0; i < l->shape.layers; i++)
-        layer_forward(l, w, b, i, drop, a, k);
+        layer_forward(l, weights, b, i, drop, a, k);
     sb_rows_get(a->picked, k->x, b->masked, M, D);
-    sb_linear_forward(a->pre, a->picked, w + l->head_w, w + l->head_b, M, D, D);
+    sb_mixed_forward(&k->mixed, a->pre, a->picked,
+                     matrix(weights, l->head_w, k), w + l->head_b, M, D, D);
     sb_gelu_forward(a->act, a->pre, M * D);
     sb_layernorm_forward(a->z, a->head_mean, a->head_rstd, a->act,
                          w + l->head_g, w + l->head_beta, SB_MLM_EPS, M, D);
 }
 
-void sb_model_backward(const sb_layout *l, size_t stage, const float *w,
+void sb_model_backward(const sb_layout *l, size_t stage, sb_weights w,
                        const sb_batch *b, const float *dz,
                        const sb_dropout_rate *drop, sb_acts *a, sb_work *k,
                        float *grad, float *dword)
 {
     if (stage == 0)
-        embed_backward(l, w, b, drop, a, grad, dword);
+        embed_backward(l, w.full, b, drop, a, grad, dword);
     else if (stage == l->stages - 1)
         head_backward(l, w, b, dz, a, k, grad);
     else

@@ -4,7 +4,8 @@
  * A slot is a few consecutive sequences, packed row under row without padding.
  * Everything is computed slot by slot with shapes that depend on the slot's
  * own tokens alone, so the bits are the same whoever computes it
- * (docs/architecture.md, "Same bits"). Local; nothing here can fail.
+ * (docs/architecture.md, "Same bits"). Local. Forward and backward return no
+ * status: k->mixed.failed tells, when they are through.
  *
  * Equations and their sources: docs/math.md. In short, post-LN:
  *   x = drop(LN(word + position))
@@ -15,6 +16,7 @@
 #define SB_MLM_MODEL_H
 
 #include "dataset/batch.h"
+#include "trainer/kernels/kernels.h"
 #include "trainer/mlm/layout.h"
 
 /* eps of every LayerNorm: as in Hugging Face's DistilBERT. */
@@ -51,24 +53,26 @@ typedef struct sb_work {
     float *x, *y, *dy;   /* [N, D]                 */
     float *wide, *dwide; /* [N, F or 3 D]          */
     float *scratch;      /* [3, T, T] of attention */
+    sb_mixed mixed;      /* of the linear layers   */
     void *memory;
 } sb_work;
 
 /* Bytes sb_acts_open and sb_work_open will ask for. */
 SB_MUST_USE sb_status sb_acts_bytes(const sb_layout *l, size_t sequences,
-                                    size_t max_length, size_t *acts_out,
-                                    size_t *work_out);
+                                    size_t max_length, sb_precision precision,
+                                    size_t *acts_out, size_t *work_out);
 SB_MUST_USE sb_status sb_acts_open(const sb_layout *l, size_t sequences,
                                    size_t max_length, sb_acts *acts_out);
 void sb_acts_close(sb_acts *a);
 SB_MUST_USE sb_status sb_work_open(const sb_layout *l, size_t sequences,
-                                   size_t max_length, sb_work *work_out);
+                                   size_t max_length, sb_precision precision,
+                                   sb_work *work_out);
 void sb_work_close(sb_work *k);
 
 /* Hidden states and, for the batch's masked positions, a->z [M, D].
- *   w            [layout total]
+ *   w            [layout total]; rounded in the precision of k
  *   rows, place  the token row of batch id i is rows[place[i], :] */
-void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
+void sb_model_forward(const sb_layout *l, sb_weights w, const sb_batch *b,
                       const float *rows, const uint32_t *place,
                       const sb_dropout_rate *drop, sb_acts *a, sb_work *k);
 
@@ -77,7 +81,7 @@ void sb_model_forward(const sb_layout *l, const float *w, const sb_batch *b,
  * <- the slot's gradients of the stage's parameters.
  *   dz     [M, D] the gradient of a->z: for the last stage
  *   dword  [tokens, D] <- the gradient of the token rows: by stage 0 */
-void sb_model_backward(const sb_layout *l, size_t stage, const float *w,
+void sb_model_backward(const sb_layout *l, size_t stage, sb_weights w,
                        const sb_batch *b, const float *dz,
                        const sb_dropout_rate *drop, sb_acts *a, sb_work *k,
                        float *grad, float *dword);

@@ -18,6 +18,7 @@
 #include "dataset/corpus.h"
 #include "dataset/sampling.h"
 #include "dataset/vocab.h"
+#include "trainer/kernels/kernels.h"
 #include "trainer/mlm/divergence.h"
 #include "trainer/mlm/layout.h"
 #include "trainer/mlm/lr_find.h"
@@ -53,6 +54,7 @@ typedef struct sb_mlm_options {
     uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */
     uint64_t seed;
     int threads;
+    sb_precision precision; /* of the linear layers' and the head's products */
 } sb_mlm_options;
 
 /* Train, or go on where the newest whole checkpoint in dir stands

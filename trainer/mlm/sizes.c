@@ -51,7 +51,8 @@ static sb_status measure(const sb_comm *c, const sb_layout *l,
     int r = sb_comm_rank(c), size = sb_comm_size(c);
     uint64_t threads = (uint64_t)o->threads, own = 0;
     size_t acts, work;
-    SB_TRY(sb_acts_bytes(l, p->width, o->max_length, &acts, &work));
+    SB_TRY(
+        sb_acts_bytes(l, p->width, o->max_length, o->precision, &acts, &work));
     p->trees = p->micro < p->slots ? l->stages : 2;
     for (size_t s = 0; s < l->stages; s++)
         own += sb_layout_cut(l, s, r + 1, size) - sb_layout_cut(l, s, r, size);
@@ -64,14 +65,16 @@ static sb_status measure(const sb_comm *c, const sb_layout *l,
     p->sizes = (sb_mlm_sizes){
         .table =
             sb_table_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim, 1),
-        .encoder = (l->total + 3 * own) * sizeof(float),
+        .encoder = (l->total + 3 * own) * sizeof(float) +
+                   l->total * sb_rounded_size(o->precision),
         .sums = summed * vectors * sizeof(float) +
                 sb_reduction_bytes(c, o->slots, p->longest_stage,
                                    p->longest_share, o->reduce),
-        .activations =
-            (uint64_t)acts * p->micro + work * threads + rows * sizeof(float),
-        .logits = sb_head_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim,
-                                o->head_group, o->threads, o->reduce),
+        .activations = (uint64_t)acts * p->micro + rows * sizeof(float) +
+                       threads * (work + sb_mixed_hidden(o->precision)),
+        .logits =
+            sb_head_bytes(c, o->shape.vocab, o->vocab_block, o->shape.dim,
+                          o->head_group, o->threads, o->reduce, o->precision),
         .copy = copy_bytes(c, o, own)};
     return SB_OK;
 }
@@ -116,7 +119,7 @@ static sb_status too_large(const sb_mlm_sizes *s, uint64_t limit, int chosen)
 {
     static const char *const what[] = {"the token table", "the encoder",
                                        "the gradients' sums", "the activations",
-                                       "the logits"};
+                                       "the output layer"};
     static const char *const lower[] = {
         "more ranks, on more hosts: each holds its rows only",
         "more ranks, on more hosts, or a smaller --dim, --ffn or --layers",
@@ -142,9 +145,8 @@ static void say(sb_comm *c, const sb_mlm_options *o, const sb_mlm_plan *p)
 {
     const sb_mlm_sizes *s = &p->sizes;
     uint64_t copy = p->behind ? s->copy : 0;
-    uint64_t most[] = {s->table,       s->encoder, s->sums,
-                       s->activations, s->logits,  total(s) + copy,
-                       copy};
+    uint64_t most[] = {s->table,  s->encoder,      s->sums, s->activations,
+                       s->logits, total(s) + copy, copy};
     /* of the rank that has the fewest, unless no rank lacks any */
     uint64_t lacks = p->slots - p->micro, fewest = UINT64_MAX - p->micro;
     sb_comm_max_u64(c, most, 7);
@@ -153,7 +155,7 @@ static void say(sb_comm *c, const sb_mlm_options *o, const sb_mlm_plan *p)
     sb_log(SB_LOG_INFO,
            "memory per rank, at most %s: token table with gradient and moments "
            "%s, encoder with moments %s, its gradients' sums %s, activations "
-           "%s, logits %s, copy to save from %s",
+           "%s, output layer %s, copy to save from %s",
            sb_bytes_text(most[5]), sb_bytes_text(most[0]),
            sb_bytes_text(most[1]), sb_bytes_text(most[2]),
            sb_bytes_text(most[3]), sb_bytes_text(most[4]),

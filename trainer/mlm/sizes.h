@@ -15,11 +15,11 @@
 /* Of one rank, in bytes. */
 typedef struct sb_mlm_sizes {
     uint64_t table;       /* token rows, gradients, moments         */
-    uint64_t encoder;     /* weights, and the owned part's moments  */
+    uint64_t encoder;     /* weights (and rounded), moments of the own part */
     uint64_t sums;        /* the slots' gradients, being summed     */
     uint64_t activations; /* of the micro-batch, and workers' room  */
-    uint64_t logits;
-    uint64_t copy; /* of what is saved, if it is saved behind training */
+    uint64_t logits;      /* the output layer's, and rounded rows   */
+    uint64_t copy;        /* of what is saved, if it is saved behind training */
 } sb_mlm_sizes;
 
 typedef struct sb_mlm_plan {

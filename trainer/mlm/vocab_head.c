@@ -7,7 +7,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/mem.h"
-#include "trainer/kernels/kernels.h"
+#include "trainer/mlm/precision.h"
 
 struct sb_head {
     sb_table *table;
@@ -19,6 +19,9 @@ struct sb_head {
     float *pair;        /* [blocks, 2, group]: max, sum of exp            */
     float *lse;         /* [group]                                        */
     int32_t *column;    /* [workers, group] the target's column in a block */
+    void *rounded;      /* [own rows, D]                                  */
+    sb_mixed *mixed;    /* [workers]                                      */
+    char *room;         /* of the workers' mixed                          */
     size_t *cut;        /* [size + 1]                                     */
     double *hit, *loss; /* [M] the target's logit, and the loss           */
     float *top;         /* [M] the largest logit                          */
@@ -31,19 +34,47 @@ struct sb_head {
     size_t M;
     float scale;
     int first, parity;
+    int fresh; /* the table's rows are not rounded yet */
 };
 
 uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
-                       size_t dim, size_t group, int threads, sb_reduce reduce)
+                       size_t dim, size_t group, int threads, sb_reduce reduce,
+                       sb_precision precision)
 {
+    uint64_t size = sb_rounded_size(precision);
     uint64_t blocks = (vocab + block - 1) / block;
     int r = sb_comm_rank(c), p = sb_comm_size(c);
     uint64_t own = sb_share(blocks, r + 1, p) - sb_share(blocks, r, p);
     uint64_t trees = 2 * (sb_tree_height(blocks) + (uint64_t)threads);
     uint64_t floats =
         own * block + 2 * blocks + 2 + (uint64_t)threads + trees * dim;
-    return group * floats * sizeof(float) +
+    return group * floats * sizeof(float) + own * block * dim * size +
+           (uint64_t)threads *
+               (group * (block + dim) * size + sb_mixed_hidden(precision)) +
            sb_reduction_bytes(c, blocks, group * dim, group * dim, reduce);
+}
+
+/* Room of one worker: the rounded gradient of a block's logits, and z. */
+static sb_status open_mixed(sb_head *h)
+{
+    const sb_table *t = h->table;
+    size_t n = (size_t)sb_pool_workers(h->pool), G = h->o.group, all;
+    size_t size = sb_rounded_size(h->o.precision), dy, x, each;
+    size_t block = (size_t)(t->block < t->vocab ? t->block : t->vocab);
+    SB_REQUIRE(!__builtin_mul_overflow(G * size, block, &dy) &&
+                   !__builtin_mul_overflow(G * size, t->dim, &x) &&
+                   !__builtin_add_overflow(dy, x, &each) &&
+                   !__builtin_mul_overflow(t->last - t->first, t->dim, &all),
+               SB_ELIMIT, "%zu positions at once do not fit in memory", G);
+    SB_TRY(sb_reserve(all, size, "rounded rows", &h->rounded));
+    SB_TRY(sb_alloc(n, sizeof *h->mixed, "output layer", &h->mixed));
+    SB_TRY(sb_reserve(n, each, "rounded logits", &h->room));
+    for (size_t i = 0; i < n; i++) {
+        SB_TRY(sb_precision_open(h->o.precision, &h->mixed[i]));
+        h->mixed[i].dy = h->room + i * each;
+        h->mixed[i].x = h->room + i * each + dy;
+    }
+    return SB_OK;
 }
 
 static sb_status open_local(sb_head *h)
@@ -64,7 +95,7 @@ static sb_status open_local(sb_head *h)
     for (int i = 0; i < 2; i++)
         SB_TRY(sb_tree_open(t->blocks, t->first_block, t->last_block, dz,
                             &h->tree[i]));
-    return SB_OK;
+    return open_mixed(h);
 }
 
 sb_status sb_head_open(sb_table *table, sb_pool *pool, const sb_head_options *o,
@@ -95,7 +126,10 @@ void sb_head_close(sb_head *h)
     if (!h) return;
     for (int i = 0; i < 2; i++) sb_tree_close(h->tree[i]);
     sb_reduction_close(h->sum);
-    void *owned[] = {h->logits, h->pair, h->lse, h->column, h->cut};
+    for (int i = 0; h->mixed && i < sb_pool_workers(h->pool); i++)
+        sb_mixed_close(&h->mixed[i]);
+    void *owned[] = {h->logits, h->pair,    h->lse,   h->column,
+                     h->cut,    h->rounded, h->mixed, h->room};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
     void *grown[] = {h->hit, h->loss, h->top, h->correct};
@@ -148,22 +182,37 @@ static span span_of(const sb_head *h, size_t task)
 
 /* ---- one group ----------------------------------------------------------- */
 
+/* The block's rows, for products. */
+static sb_weights rows_of(const sb_head *h, const span *s)
+{
+    const sb_weights all = {h->table->rows, h->rounded};
+    return sb_weights_at(all, h->o.precision, s->at * h->table->dim);
+}
+
+static void round_rows(const sb_head *h, const span *s)
+{
+    size_t D = h->table->dim, at = s->at * D;
+    char *to = h->rounded;
+    sb_round(to + at * sb_rounded_size(h->o.precision), h->table->rows + at,
+             s->W * D, h->o.precision);
+}
+
 static sb_status forward_block(void *context, size_t task, int worker)
 {
-    (void)worker;
     sb_head *h = context;
     const sb_table *t = h->table;
     span s = span_of(h, task);
     float *pair = h->pair + 2 * h->M * (size_t)(t->first_block + task);
-    sb_linear_forward(s.logits, h->z, t->rows + s.at * t->dim, t->bias + s.at,
-                      h->M, t->dim, s.W);
+    if (h->fresh) round_rows(h, &s);
+    sb_mixed_forward(&h->mixed[worker], s.logits, h->z, rows_of(h, &s),
+                     t->bias + s.at, h->M, t->dim, s.W);
     sb_xent_block(pair, pair + h->M, s.logits, h->M, s.W);
     for (size_t m = 0; m < h->M; m++) {
         uint64_t row = h->target[m];
         if (row >= s.row && row < s.row + s.W)
             h->group_hit[m] = (double)s.logits[m * s.W + (row - s.row)];
     }
-    return SB_OK;
+    return sb_precision_status(&h->mixed[worker]);
 }
 
 static sb_status backward_block(void *context, size_t task, int worker)
@@ -180,11 +229,12 @@ static sb_status backward_block(void *context, size_t task, int worker)
             row >= s.row && row < s.row + s.W ? (int32_t)(row - s.row) : -1;
     }
     sb_xent_grad(s.logits, h->lse, column, h->scale, h->M, s.W);
-    sb_linear_backward(dz, h->o.train_table ? t->grad + s.at * t->dim : NULL,
-                       t->bias_grad + s.at, !h->first, s.logits, h->z,
-                       t->rows + s.at * t->dim, h->M, t->dim, s.W);
+    sb_mixed_backward(&h->mixed[worker], dz,
+                      h->o.train_table ? t->grad + s.at * t->dim : NULL,
+                      t->bias_grad + s.at, !h->first, s.logits, h->z,
+                      rows_of(h, &s), h->M, t->dim, s.W);
     sb_tree_add(h->tree[h->parity], t->first_block + task, dz);
-    return SB_OK;
+    return sb_precision_status(&h->mixed[worker]);
 }
 
 /* The part of rank r's positions that lies in [from, to), from `from` on. */
@@ -248,6 +298,7 @@ sb_status sb_head_run(sb_head *h, const float *z, const uint32_t *target,
         h->z = z + from * t->dim;
         h->target = target + from;
         h->group_hit = h->hit + from;
+        h->fresh = k == 0;
         /* Only memory can fail in the middle, and a peer may be waiting. */
         if (run_group(h, g, from) != SB_OK) sb_fatal(t->comm);
     }

@@ -12,6 +12,9 @@
  * So a rank holds [group, own rows] logits, never [tokens, V], and computes
  * each of them once. dz of one group travels while the next is scored.
  *
+ * In bf16 the operands of the three products, z, E and G, are rounded: E once a
+ * run, when its rows are first scored, into a copy of the own rows.
+ *
  * The group is part of the recipe: it orders the sum dE.
  */
 #ifndef SB_MLM_VOCAB_HEAD_H
@@ -19,6 +22,7 @@
 
 #include "comm/base/pool.h"
 #include "comm/reduce.h"
+#include "trainer/kernels/kernels.h"
 #include "trainer/mlm/shard_table.h"
 
 typedef struct sb_head sb_head;
@@ -29,6 +33,7 @@ typedef struct sb_head_options {
     int train_table;  /* 0: the rows are frozen, no gradient is formed for them;
                         the bias still learns */
     sb_reduce reduce; /* how dz is summed */
+    sb_precision precision; /* of the products */
 } sb_head_options;
 
 /* `table` and `pool` are borrowed. Collective. */
@@ -38,7 +43,8 @@ SB_MUST_USE sb_status sb_head_open(sb_table *table, sb_pool *pool,
 void sb_head_close(sb_head *h); /* NULL is fine */
 /* Bytes that a head takes on this rank. Local. */
 uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
-                       size_t dim, size_t group, int threads, sb_reduce reduce);
+                       size_t dim, size_t group, int threads, sb_reduce reduce,
+                       sb_precision precision);
 
 /* Where gradients go: those of loss x scale. */
 typedef struct sb_head_gradient {
