@@ -73,6 +73,7 @@ static int is_harmless(const char *name)
                                            "eval-every",
                                            "eval-samples",
                                            "keep",
+                                           "tensorboard",
                                            "step",
                                            "samples",
                                            "ids",

@@ -178,6 +178,8 @@ const sb_option sb_options[] = {
     INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
     INT("checkpoint-every", MLM, "1000", 0, BIG, "steps between checkpoints"),
     INT("keep", TRAIN, "2", 0, 1e6, "checkpoints kept, 0: all"),
+    BOOL("tensorboard", TRAIN, "true",
+         "write an event file for TensorBoard beside metrics.jsonl"),
 
     INT("step", SHOW, "0", 0, BIG, "which batch, from 0"),
     INT("samples", SHOW, "0", 0, 1e6, "show so many of them only, 0: all"),

@@ -183,7 +183,8 @@ static sb_status train(run *r)
         SB_TRY(sb_mlm_init(r->m, r->vocab, sb_corpus_counts(r->train)));
     int told = found && is_told(r);
     if (told && r->step >= o->schedule.steps) return SB_OK;
-    sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics);
+    sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, o->tensorboard,
+                                   &r->metrics);
     if (st == SB_OK)
         st = sb_mlm_report_open(r->m, r->metrics, r->step, &r->report);
     SB_TRY(sb_agree(r->m->comm, st));
