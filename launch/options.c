@@ -16,10 +16,11 @@ enum {
     DECODE = SB_PHASE_DECODE,
     EVAL = SB_PHASE_EVAL,
     SHOW = SB_PHASE_SHOW_BATCH,
+    REPORT = SB_PHASE_REPORT,
     TRAIN = W2V | MLM,
     BATCH = MLM | SHOW,
     ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL |
-          SHOW
+          SHOW | REPORT
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -195,6 +196,10 @@ const sb_option sb_options[] = {
          "write the text a corpus trains on: a sentence a line, pieces between "
          "blanks; sources' weights play no part"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
+    TEXT("html", REPORT, NULL, "FILE",
+         "the page (default: report.html in the run folder)"),
+    TEXT("words", REPORT, NULL, "WORD[,WORD]",
+         "whose nearest words are shown (default: some of all frequencies)"),
     TEXT("analogies", W2V | EVAL, NULL, "FILE",
          "questions to answer: ': section' lines, four words a line"),
     LIST("similarity", W2V | EVAL, "FILE[,FILE]",
