@@ -15,7 +15,7 @@ enum {
     WIDE = 480,
     HIGH = 272,
     LEFT = 50,
-    RIGHT = 468,
+    RIGHT = 460,
     TOP = 10,
     BOTTOM = 228,
     PIXELS = RIGHT - LEFT,
@@ -30,7 +30,7 @@ typedef struct line {
     sb_point *point; /* [n]: thinned, in the axes' units */
     size_t n, all;
     double first, last, least, most; /* of all points */
-    double low, high;                /* that the frame has to show */
+    double x0, x1, low, high;        /* that the frame has to show */
 } line;
 
 struct sb_plot {
@@ -87,6 +87,8 @@ void sb_plot_level(sb_plot *p, const char *name, double y)
  * outliers. y: room for c->n. */
 static void measure(line *l, const sb_point *p, size_t n, double *y)
 {
+    l->x0 = p[0].x;
+    l->x1 = p[n - 1].x;
     l->first = p[0].y;
     l->last = p[n - 1].y;
     l->least = l->most = p[0].y;
@@ -178,10 +180,8 @@ static void fit_axes(sb_plot *p)
     double x0 = INFINITY, x1 = -INFINITY, y0 = INFINITY, y1 = -INFINITY;
     for (int i = 0; i < p->lines; i++) {
         const line *l = &p->line[i];
-        for (size_t k = 0; k < l->n; k++) {
-            x0 = fmin(x0, l->point[k].x);
-            x1 = fmax(x1, l->point[k].x);
-        }
+        x0 = fmin(x0, fmin(l->x0, l->x1));
+        x1 = fmax(x1, fmax(l->x0, l->x1));
         y0 = fmin(y0, l->low);
         y1 = fmax(y1, l->high);
     }
@@ -191,22 +191,26 @@ static void fit_axes(sb_plot *p)
     }
     if (p->zero && y0 > 0) y0 = 0;
     sb_axis_linear(x0 < 0.05 * x1 ? 0 : x0, x1, 6, 0, &p->ax);
-    if (p->logarithmic && y0 > 0)
+    if (p->logarithmic && y0 > 0 && y1 > 10 * y0)
         sb_axis_log(y0, y1, 6, &p->ay);
     else
         sb_axis_linear(y0, y1, 6, 1, &p->ay);
 }
 
-static double px(const sb_plot *p, double x)
+/* What leaves the frame stays near it: SVG's numbers are floats. */
+static double near(double place)
 {
-    return LEFT + sb_axis_place(&p->ax, x) * (RIGHT - LEFT);
+    return fmin(fmax(place, -1), 2);
 }
 
-/* What leaves the frame stays near it: SVG's numbers are floats. */
+static double px(const sb_plot *p, double x)
+{
+    return LEFT + near(sb_axis_place(&p->ax, x)) * (RIGHT - LEFT);
+}
+
 static double py(const sb_plot *p, double y)
 {
-    double v = sb_axis_place(&p->ay, y);
-    return BOTTOM - fmin(fmax(v, -1), 2) * (BOTTOM - TOP);
+    return BOTTOM - near(sb_axis_place(&p->ay, y)) * (BOTTOM - TOP);
 }
 
 static void write_axes(const sb_plot *p, sb_html *h)
@@ -249,12 +253,18 @@ static void write_points(const sb_plot *p, const line *l, int back, sb_html *h)
     }
 }
 
+static const char *colour_class(const line *l)
+{
+    static const char *const name[] = {"c0", "c1", "c2", "c3",
+                                       "c4", "c5", "c6", "c7"};
+    return l->colour == SB_PLOT_ALL ? "all" : name[l->colour % SB_PLOT_COLOURS];
+}
+
 /* From this band's upper edge back along that of the band under it. */
 static void write_area(const sb_plot *p, const line *l, const line *under,
                        sb_html *h)
 {
-    sb_html_printf(h, "<polygon class=\"c%d\" points=\"",
-                   l->colour % SB_PLOT_COLOURS);
+    sb_html_printf(h, "<polygon class=\"%s\" points=\"", colour_class(l));
     write_points(p, l, 0, h);
     sb_html_put(h, " ");
     if (under)
@@ -275,8 +285,8 @@ static const char *style_class(const line *l)
 
 static void write_line(const sb_plot *p, const line *l, sb_html *h)
 {
-    int colour = l->colour % SB_PLOT_COLOURS;
-    sb_html_printf(h, "<polyline class=\"c%d%s\"", colour, style_class(l));
+    const char *colour = colour_class(l);
+    sb_html_printf(h, "<polyline class=\"%s%s\"", colour, style_class(l));
     if (l->style != SB_FAINT) {
         sb_html_put(h, " data-name=\"");
         sb_html_text(h, l->name);
@@ -287,7 +297,7 @@ static void write_line(const sb_plot *p, const line *l, sb_html *h)
     sb_html_put(h, "\"/>");
     int marks = l->style == SB_MARKS && l->n <= 60;
     if (!marks && l->n > 1) return;
-    sb_html_printf(h, "<g class=\"c%d\">", colour);
+    sb_html_printf(h, "<g class=\"%s\">", colour);
     for (size_t k = 0; k < l->n; k++)
         sb_html_printf(h, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>",
                        px(p, l->point[k].x), py(p, l->point[k].y));
@@ -313,14 +323,18 @@ static void write_lines(const sb_plot *p, sb_html *h)
 
 /* ---- the figure ---------------------------------------------------------- */
 
+/* One curve alone is named by the title. */
 static void write_legend(const sb_plot *p, sb_html *h)
 {
     sb_html_put(h, "<ul class=\"legend\">");
+    if (p->lines == 1 && !p->level_name) {
+        sb_html_put(h, "</ul>");
+        return;
+    }
     for (int i = 0; i < p->lines; i++) {
         const line *l = &p->line[i];
         if (l->style == SB_FAINT) continue;
-        sb_html_printf(h, "<li><i class=\"c%d%s\"></i>",
-                       l->colour % SB_PLOT_COLOURS,
+        sb_html_printf(h, "<li><i class=\"%s%s\"></i>", colour_class(l),
                        l->style == SB_BAND ? " block" : style_class(l));
         sb_html_text(h, l->name);
         sb_html_put(h, "</li>");

@@ -15,7 +15,8 @@ typedef enum sb_line_style {
     SB_BAND   /* stacked on the bands before it: all have the same steps */
 } sb_line_style;
 
-enum { SB_PLOT_LINES = 20, SB_PLOT_COLOURS = 8 };
+/* SB_PLOT_ALL: the colour of text, for the one that the others are parts of. */
+enum { SB_PLOT_LINES = 20, SB_PLOT_COLOURS = 8, SB_PLOT_ALL = -1 };
 
 typedef struct sb_plot sb_plot;
 
@@ -24,7 +25,8 @@ typedef struct sb_plot sb_plot;
  * below do nothing. */
 sb_plot *sb_plot_open(sb_html *h, const char *title, const char *unit,
                       const char *x);
-void sb_plot_log(sb_plot *p);  /* y is logarithmic, if all of it is above 0 */
+/* y is logarithmic, if all of it is above 0 and it spans a power of ten. */
+void sb_plot_log(sb_plot *p);
 void sb_plot_zero(sb_plot *p); /* y begins at 0 */
 
 /* Add a curve, y times `factor`. c NULL: there is none, and nothing is added;

@@ -73,7 +73,7 @@ static void word2vec_tile(const sb_curves *c, sb_html *h)
 
 static void corpus_tile(const sb_manifest *m, sb_html *h)
 {
-    char number[24], documents[24], below[96];
+    char number[24], documents[24], pieces[24], below[96];
     double tokens = 0, all = 0;
     for (size_t i = 0; i < m->sources; i++) {
         tokens += (double)m->source[i].stats.tokens;
@@ -81,11 +81,10 @@ static void corpus_tile(const sb_manifest *m, sb_html *h)
     }
     sb_number_text(tokens, number);
     sb_number_text(all, documents);
-    snprintf(below, sizeof below, "%s documents, %zu source%s", documents,
-             m->sources, m->sources == 1 ? "" : "s");
+    sb_number_text((double)m->vocab_size, pieces);
+    snprintf(below, sizeof below, "%s documents, %zu source%s; %s pieces",
+             documents, m->sources, m->sources == 1 ? "" : "s", pieces);
     tile(h, "Corpus tokens", number, below);
-    sb_number_text((double)m->vocab_size, number);
-    tile(h, "Vocabulary", number, "pieces");
 }
 
 void sb_report_summary(const sb_report *r, sb_html *h)

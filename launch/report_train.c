@@ -7,7 +7,10 @@
 #include "launch/plot.h"
 #include "launch/report.h"
 
-enum { MANY = 16 }; /* curves of one kind in a plot */
+enum {
+    MANY = 16, /* curves of one kind in a plot */
+    LONG = 200 /* points, from which on a curve has a running mean */
+};
 
 /* ---- figures ------------------------------------------------------------- */
 
@@ -33,13 +36,26 @@ double sb_curve_last(const sb_curves *c, const char *name)
 
 /* ---- plots --------------------------------------------------------------- */
 
-/* One curve with its running mean. */
+/* One curve, with its running mean if it is long. */
 static void one(sb_html *h, const sb_curves *c, const char *name,
                 const char *title, const char *unit, const char *x,
                 double factor)
 {
+    const sb_curve *v = sb_curves_find(c, name);
     sb_plot *p = sb_plot_open(h, title, unit, x);
-    sb_plot_smooth(p, "running mean", sb_curves_find(c, name), factor, 0);
+    if (v && v->n >= LONG)
+        sb_plot_smooth(p, "running mean", v, factor, 0);
+    else
+        sb_plot_add(p, title, v, factor, 0, SB_LINE);
+    sb_plot_end(p);
+}
+
+/* What is exact needs no mean. */
+static void rate(sb_html *h, const sb_curves *c, const char *name,
+                 const char *x)
+{
+    sb_plot *p = sb_plot_open(h, "Learning rate", "", x);
+    sb_plot_add(p, "learning rate", sb_curves_find(c, name), 1, 0, SB_LINE);
     sb_plot_end(p);
 }
 
@@ -68,12 +84,12 @@ static void several(sb_plot *p, const sb_curves *c, const char *prefix,
     const sb_curve *chosen[MANY];
     size_t n;
     choose(c, prefix, MANY, chosen, &n);
+    if (whole)
+        sb_plot_add(p, "all", sb_curves_find(c, whole), factor,
+                    n ? SB_PLOT_ALL : 0, SB_MARKS);
     for (size_t i = 0; i < n; i++)
         sb_plot_add(p, chosen[i]->name + strlen(prefix), chosen[i], factor,
-                    (int)i + (whole != NULL), style);
-    if (whole)
-        sb_plot_add(p, n ? "all" : "held out", sb_curves_find(c, whole), factor,
-                    0, SB_MARKS);
+                    (int)i, style);
 }
 
 static void losses(sb_html *h, const sb_curves *c)
@@ -151,7 +167,7 @@ void sb_report_mlm(const sb_report *r, sb_html *h)
     sb_html_put(h, "<div class=\"plots\">\n");
     losses(h, c);
     held_out(h, c);
-    one(h, c, "lr", "Learning rate", "", "step", 1);
+    rate(h, c, "lr", "step");
     speed(h, c);
     norms(h, c);
     sb_html_put(h, "</div>\n");
@@ -187,7 +203,7 @@ void sb_report_word2vec(const sb_report *r, sb_html *h)
     sb_html_put(h, "<div class=\"plots\">\n");
     one(h, c, "loss", "Loss", "nats per pair", "block", 1);
     one(h, c, "words_per_s", "Speed", "words/s", "block", 1);
-    one(h, c, "alpha", "Learning rate", "", "block", 1);
+    rate(h, c, "alpha", "block");
     one(h, c, "wait_share", "Waiting", "% of the time, mean of the ranks",
         "block", 100);
     judged(h, c);

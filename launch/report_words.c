@@ -177,7 +177,7 @@ void sb_report_words(const sb_report *r, sb_html *h)
         return;
     }
     sb_html_put(h, "<p class=\"soft\">By the cosine of their vectors.</p>\n"
-                   "<div class=\"card wide\"><table><tbody>\n");
+                   "<div class=\"card wide words\"><table><tbody>\n");
     for (size_t i = 0; i < r->word_n; i++) {
         const sb_report_word *w = &r->word[i];
         sb_html_put(h, "<tr><th scope=\"row\">");
