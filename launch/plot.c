@@ -14,7 +14,7 @@
 enum {
     WIDE = 480,
     HIGH = 272,
-    LEFT = 50,
+    LEFT = 54,
     RIGHT = 460,
     TOP = 10,
     BOTTOM = 228,

@@ -23,7 +23,8 @@ for (const svg of document.querySelectorAll("svg[data-box]")) {
     const share = (bottom - y) / (bottom - top);
     return svg.dataset.log ? y0 * (y1 / y0) ** share : y0 + share * (y1 - y0);
   };
-  const text = v => Math.abs(v) >= 1e4 ? Math.round(v).toLocaleString("en") : String(+v.toPrecision(4));
+  const text = v => Math.abs(v) >= 1e4 && Math.abs(v) < 1e12
+    ? Math.round(v).toLocaleString("en") : String(+v.toPrecision(4));
   const nearest = (points, x) => {
     let low = 0, high = points.length - 1;
     while (high - low > 1) {

@@ -21,7 +21,7 @@ static void loss_tiles(const sb_curves *c, sb_html *h)
     double unigrams = sb_curve_last(c, "unigram_loss");
     double right = sb_curve_last(c, "heldout_accuracy");
     if (isnan(loss)) return;
-    snprintf(number, sizeof number, "%.4f", loss);
+    snprintf(number, sizeof number, fabs(loss) < 1e6 ? "%.4f" : "%.4g", loss);
     if (!isnan(unigrams))
         snprintf(below, sizeof below, "nats per masked token; unigrams %.3f",
                  unigrams);
@@ -65,7 +65,7 @@ static void word2vec_tile(const sb_curves *c, sb_html *h)
     char number[32], rate[24], below[96];
     double loss = sb_curve_last(c, "loss");
     if (isnan(loss)) return;
-    snprintf(number, sizeof number, "%.4f", loss);
+    snprintf(number, sizeof number, fabs(loss) < 1e6 ? "%.4f" : "%.4g", loss);
     sb_number_text(sb_curve_mean(c, "words_per_s"), rate);
     snprintf(below, sizeof below, "nats per pair; %s words/s", rate);
     tile(h, "word2vec loss", number, below);

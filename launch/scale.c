@@ -30,21 +30,25 @@ static void choose_unit(sb_axis *a, double step)
 {
     double most = largest(a->low, a->high);
     int e = (int)floor(log10(most) + 1e-9);
-    a->power = e >= 4 ? e / 3 * 3 : e <= -3 ? e : 0;
+    a->power = e >= 4 ? e / 3 * 3 : e <= -2 ? e : 0;
     int digits = a->power - (int)floor(log10(step) + 1e-9);
     a->decimals = digits < 0 ? 0 : digits > 9 ? 9 : digits;
+}
+
+/* Ends that are equal, or nearly, are moved apart: a label has few digits. */
+static void move_apart(double *low, double *high, double share)
+{
+    double most = largest(*low, *high), by = fmax(most * share, 1e-99);
+    if (*high - *low > by) return;
+    if (most == 0) by = 1;
+    *low -= *low > 0 && *low < by ? 0 : by;
+    *high += by;
 }
 
 void sb_axis_linear(double low, double high, int most, int wider, sb_axis *out)
 {
     sb_axis a = {0};
-    double apart = largest(low, high) * 1e-9;
-    if (!(high - low > apart)) {
-        double by = fmax(largest(low, high) * 0.1, 1e-99);
-        if (low == 0 && high == 0) by = 1;
-        low -= low > 0 && low < by ? 0 : by;
-        high += by;
-    }
+    move_apart(&low, &high, wider ? 0.004 : 1e-9);
     if (most > SB_TICKS_MAX - 2) most = SB_TICKS_MAX - 2;
     double step = nice((high - low) / most);
     if (wider) {

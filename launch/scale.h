@@ -20,7 +20,8 @@ typedef struct sb_axis {
 } sb_axis;
 
 /* An axis over [low, high] with at most `most` >= 2 ticks. `wider`: its ends
- * become ticks; else they are as given. Equal ends are moved apart. */
+ * become ticks; else they are as given. Equal ends are moved apart, and wider
+ * ones that differ by less than 0.4 %. */
 void sb_axis_linear(double low, double high, int most, int wider,
                     sb_axis *axis_out);
 /* The same, logarithmic; low > 0. */

@@ -13,7 +13,7 @@
 #include "comm/base/mem.h"
 
 enum { LINE_MAX_BYTES = 1 << 20 };
-static const double largest = 1e100;
+static const double largest = 1e100, last_step = 0x1p53;
 
 /* ---- one line ------------------------------------------------------------ */
 
@@ -80,7 +80,7 @@ static sb_status take_line(sb_curves *c, const char *p, int *whole_out)
     *whole_out = 0;
     const char *name = *p++ == '{' ? take_name(&p, &n) : NULL;
     if (!name || n != 4 || memcmp(name, "step", 4) != 0 ||
-        !take_value(&p, &step) || !(step >= 0 && step < largest))
+        !take_value(&p, &step) || !(step >= 0 && step < last_step))
         return SB_OK;
     while (*p == ',') {
         sb_curve *v;

@@ -28,7 +28,8 @@ typedef struct sb_curves {
 } sb_curves;
 
 /* Read <dir>/metrics.jsonl. A null, or a value that is no number below 1e100,
- * is no point; a line that is not of our form is counted and passed over.
+ * is no point; a line that is not of our form, or of a step from 2^53
+ * on, is counted and passed over.
  * Names beyond SB_CURVES_MAX are left out. SB_ENOENT: there is no such file. */
 SB_MUST_USE sb_status sb_curves_read(const char *dir, sb_curves *curves_out);
 void sb_curves_close(sb_curves *c); /* zeroed is fine */

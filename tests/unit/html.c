@@ -143,7 +143,8 @@ static void what_is_no_line_of_ours_is_counted(void **state)
                                       "[1]",
                                       "{\"step\":1,\"\":1}",
                                       "{\"step\":1,\"a\":+1}",
-                                      "{\"a\":1,\"step\":1}"};
+                                      "{\"a\":1,\"step\":1}",
+                                      "{\"step\":9e99}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *text = sb_format("%s\n{\"step\":7,\"b\":1}\n", bad[i]);
         sb_curves c;
