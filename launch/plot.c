@@ -189,7 +189,10 @@ static void fit_axes(sb_plot *p)
         y0 = fmin(y0, p->level);
         y1 = fmax(y1, p->level);
     }
-    if (p->zero && y0 > 0) y0 = 0;
+    if (p->zero && y0 >= 0) {
+        y0 = 0;
+        if (y1 == 0) y1 = 1;
+    }
     sb_axis_linear(x0 < 0.05 * x1 ? 0 : x0, x1, 6, 0, &p->ax);
     if (p->logarithmic && y0 > 0 && y1 > 10 * y0)
         sb_axis_log(y0, y1, 6, &p->ay);

@@ -36,13 +36,14 @@ double sb_curve_last(const sb_curves *c, const char *name)
 
 /* ---- plots --------------------------------------------------------------- */
 
-/* One curve, with its running mean if it is long. */
+/* One curve, with its running mean if it is long; y begins at 0. */
 static void one(sb_html *h, const sb_curves *c, const char *name,
                 const char *title, const char *unit, const char *x,
                 double factor)
 {
     const sb_curve *v = sb_curves_find(c, name);
     sb_plot *p = sb_plot_open(h, title, unit, x);
+    sb_plot_zero(p);
     if (v && v->n >= LONG)
         sb_plot_smooth(p, "running mean", v, factor, 0);
     else
@@ -50,12 +51,12 @@ static void one(sb_html *h, const sb_curves *c, const char *name,
     sb_plot_end(p);
 }
 
-/* What is exact needs no mean. */
-static void rate(sb_html *h, const sb_curves *c, const char *name,
-                 const char *x)
+/* One curve, as it is. */
+static void plain(sb_html *h, const sb_curves *c, const char *name,
+                  const char *title, const char *unit, const char *x)
 {
-    sb_plot *p = sb_plot_open(h, "Learning rate", "", x);
-    sb_plot_add(p, "learning rate", sb_curves_find(c, name), 1, 0, SB_LINE);
+    sb_plot *p = sb_plot_open(h, title, unit, x);
+    sb_plot_add(p, title, sb_curves_find(c, name), 1, 0, SB_LINE);
     sb_plot_end(p);
 }
 
@@ -167,7 +168,7 @@ void sb_report_mlm(const sb_report *r, sb_html *h)
     sb_html_put(h, "<div class=\"plots\">\n");
     losses(h, c);
     held_out(h, c);
-    rate(h, c, "lr", "step");
+    plain(h, c, "lr", "Learning rate", "", "step");
     speed(h, c);
     norms(h, c);
     sb_html_put(h, "</div>\n");
@@ -201,9 +202,9 @@ void sb_report_word2vec(const sb_report *r, sb_html *h)
     }
     unreadable(h, c);
     sb_html_put(h, "<div class=\"plots\">\n");
-    one(h, c, "loss", "Loss", "nats per pair", "block", 1);
+    plain(h, c, "loss", "Loss", "nats per pair", "block");
     one(h, c, "words_per_s", "Speed", "words/s", "block", 1);
-    rate(h, c, "alpha", "block");
+    plain(h, c, "alpha", "Learning rate", "", "block");
     one(h, c, "wait_share", "Waiting", "% of the time, mean of the ranks",
         "block", 100);
     judged(h, c);

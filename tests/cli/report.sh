@@ -112,6 +112,6 @@ command -v chromium >/dev/null || {
     echo "skipped: the pages in a browser, for there is no chromium (launch/install-packages test)"
     exit 77
 }
-for page in page words damaged; do
+for page in page damaged; do
     timeout 200 python3 "$SB_SOURCE/tests/cli/browse.py" $page.html "${SB_SHOTS:-shots}/$page" || fail "$page.html in a browser"
 done
