@@ -24,8 +24,7 @@ flags="--mca oob_tcp_keepalive_time 30 --mca oob_tcp_keepalive_intvl 5
     --bind-to none"
 # Ranks write into mpirun's pipe: tell them of a terminal behind it.
 if [ -t 2 ]; then
-    SB_TERMINAL=$(stty size <&2 2>/dev/null | cut -d' ' -f2)
-    [ "${SB_TERMINAL:-0}" != 0 ] || SB_TERMINAL=80
+    SB_TERMINAL=${SB_TERMINAL:-$(stty size <&2 2>/dev/null | cut -d' ' -f2)}
     export SB_TERMINAL
     flags="$flags -x SB_TERMINAL"
 fi

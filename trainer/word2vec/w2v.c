@@ -214,9 +214,8 @@ static sb_status open_state(run *r, sb_ckpt *k, uint32_t V)
     SB_TRY(fill_tables(r, k, V));
     say_replicas(r);
     r->words = sb_w2v_plan_before(&r->plan, r->cursor);
-    return sb_agree(r->c,
-                    sb_metrics_open(r->c, r->o->dir, r->cursor,
-                                    r->o->tensorboard, &r->metrics));
+    return sb_agree(r->c, sb_metrics_open(r->c, r->o->dir, r->cursor,
+                                          r->o->tensorboard, &r->metrics));
 }
 
 static sb_status close_state(run *r)
