@@ -31,8 +31,8 @@ void sb_part_missing(sb_html *h, const sb_part *p, const char *what,
         sb_html_put(h, "</p>\n");
     } else
         sb_html_printf(h,
-                       "<p class=\"missing\">There are no %s in this run "
-                       "folder; <code>shardbert %s</code> makes them.</p>\n",
+                       "<p class=\"missing\">This run folder has no %s; "
+                       "<code>shardbert %s</code> writes that.</p>\n",
                        what, command);
 }
 

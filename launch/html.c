@@ -108,5 +108,5 @@ void sb_number_text(double v, char text[24])
                              : 0,
                  v, unit[k]);
     } else
-        snprintf(text, 24, a && a < 1e-3 ? "%.2e" : "%.4g", v);
+        snprintf(text, 24, a > 0 && a < 1e-3 ? "%.2e" : "%.4g", v);
 }

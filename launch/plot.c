@@ -19,7 +19,7 @@ enum {
     TOP = 10,
     BOTTOM = 228,
     PIXELS = RIGHT - LEFT,
-    BANDS = 120 /* a band's points */
+    MEANS = 120 /* points of a band, or of a line of means */
 };
 static const double outliers = 0.005, smooth_over = 0.03;
 
@@ -107,9 +107,16 @@ static void measure(line *l, const sb_point *p, size_t n, double *y)
 static void thin(line *l, const sb_point *p, size_t n)
 {
     double first = p[0].x, last = p[n - 1].x;
-    l->n = l->style == SB_BAND
-               ? sb_thin_mean(p, n, first, last, BANDS, l->point)
-               : sb_thin(p, n, first, last, PIXELS, l->point);
+    if (l->style != SB_BAND && (l->style != SB_MEAN || n <= MEANS)) {
+        l->n = sb_thin(p, n, first, last, PIXELS, l->point);
+        return;
+    }
+    l->n = sb_thin_mean(p, n, first, last, MEANS, l->point);
+    l->low = l->high = l->point[0].y;
+    for (size_t i = 0; i < l->n; i++) {
+        l->low = fmin(l->low, l->point[i].y);
+        l->high = fmax(l->high, l->point[i].y);
+    }
 }
 
 static sb_status fill(line *l, const sb_curve *c, double factor, double smooth)

@@ -10,6 +10,7 @@
 
 typedef enum sb_line_style {
     SB_LINE,
+    SB_MEAN,  /* a long one's means over 120 equal parts */
     SB_FAINT, /* behind the others; its outliers may leave the frame */
     SB_MARKS, /* with a mark at each point */
     SB_BAND   /* stacked on the bands before it: all have the same steps */

@@ -22,8 +22,8 @@ typedef struct sb_part {
 /* What came of opening it: SB_ENOENT is just not there, other failures are
  * kept, and warned of. */
 sb_part sb_part_of(sb_status st);
-/* The line in place of it: why, or "no WHAT in this run folder" and which
- * command makes one. */
+/* The line in place of it: why, or that there is no WHAT, and which command
+ * writes it. */
 void sb_part_missing(sb_html *h, const sb_part *p, const char *what,
                      const char *command);
 

@@ -125,7 +125,7 @@ static void norms(sb_html *h, const sb_curves *c)
     sb_plot_end(p);
     p = sb_plot_open(h, "Gradient norms by group", "before clipping", "step");
     sb_plot_log(p);
-    several(p, c, "grad_norm/", NULL, 1, SB_LINE);
+    several(p, c, "grad_norm/", NULL, 1, SB_MEAN);
     sb_plot_end(p);
 }
 

@@ -98,7 +98,11 @@ void sb_axis_label(const sb_axis *a, double tick, char text[24])
 {
     static const char unit[] = " kMGTPE";
     if (a->logarithmic) {
-        snprintf(text, 24, "%g", tick);
+        int e = (int)floor(log10(tick) + 1e-9);
+        if (e < -2 || e > 3)
+            snprintf(text, 24, "%.0fe%d", tick / pow(10, e), e);
+        else
+            snprintf(text, 24, "%g", tick);
         return;
     }
     int k = a->power > 0 && a->power <= 18 ? a->power / 3 : 0;

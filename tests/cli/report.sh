@@ -65,8 +65,8 @@ printf 'the a 5\nof to 3\nand or 1\n' >pairs.txt
 "$shardbert" ingest --run "$run" "${sources[@]}" --held-out 0.1 --block-tokens 1024 --log error
 expect 0 'report.html$' "$shardbert" report "$run"
 check_page "$run/report.html"
-grep -q 'There are no metrics of mlm in this run folder' "$run/report.html" || fail "no word of mlm"
-grep -q 'There are no word vectors in this run folder' "$run/report.html" || fail "no word of vectors"
+grep -q 'This run folder has no metrics of mlm; ' "$run/report.html" || fail "no word of mlm"
+grep -q 'This run folder has no word vectors; ' "$run/report.html" || fail "no word of vectors"
 
 "$shardbert" word2vec --run "$run" --dim 16 --epochs 3 --threads 1 --log error --evaluations 3 \
     --analogies questions.txt --similarity pairs.txt
