@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "comm/base/log.h"
 #include "comm/internal.h"
 
 sb_status sb_agree(sb_comm *c, sb_status local)
@@ -34,6 +35,7 @@ void sb_error_print(const sb_comm *c, const sb_error *e)
         snprintf(who, sizeof who,
                  "rank %d (%s): ", e->rank >= 0 ? e->rank : c->world_rank,
                  e->host[0] ? e->host : c->host);
+    sb_log_line_end();
     fprintf(stderr, "shardbert: error: %s%s (%s, %s:%d)\n", who, e->text,
             sb_status_name(e->code), e->file, e->line);
     if (e->hint[0]) fprintf(stderr, "shardbert: try: %s\n", e->hint);

@@ -75,6 +75,7 @@ static sb_mlm_options options(const sb_app *a)
                       ? SB_REDUCE_FAST
                       : SB_REDUCE_EXACT,
         .memory_limit = U64("memory-limit"),
+        .tensorboard = sb_config_bool(c, "tensorboard"),
         .seed = U64("seed"),
         .threads = (int)sb_config_int(c, "threads"),
         .precision = precision_of(sb_config_text(c, "precision"))};

@@ -88,6 +88,7 @@ static int is_harmless(const char *name)
                                            "keep",
                                            "keep-every",
                                            "max-hours",
+                                           "tensorboard",
                                            "step",
                                            "samples",
                                            "ids",

@@ -22,6 +22,12 @@ ranks=${SB_RANKS:-$(nproc)}
 flags="--mca oob_tcp_keepalive_time 30 --mca oob_tcp_keepalive_intvl 5
     --mca oob_tcp_keepalive_probes 3 --mca btl_base_warn_component_unused 0
     --bind-to none"
+# Ranks write into mpirun's pipe: tell them of a terminal behind it.
+if [ -t 2 ]; then
+    SB_TERMINAL=${SB_TERMINAL:-$(stty size <&2 2>/dev/null | cut -d' ' -f2)}
+    export SB_TERMINAL
+    flags="$flags -x SB_TERMINAL"
+fi
 if [ "$(id -u)" = 0 ]; then flags="$flags --allow-run-as-root"; fi
 if [ -n "${SB_HOSTFILE:-}" ]; then
     flags="$flags --hostfile $SB_HOSTFILE"

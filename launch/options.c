@@ -16,10 +16,11 @@ enum {
     DECODE = SB_PHASE_DECODE,
     EVAL = SB_PHASE_EVAL,
     SHOW = SB_PHASE_SHOW_BATCH,
+    REPORT = SB_PHASE_REPORT,
     TRAIN = W2V | MLM,
     BATCH = MLM | SHOW,
     ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL |
-          SHOW
+          SHOW | REPORT
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -191,6 +192,8 @@ const sb_option sb_options[] = {
     INT("keep", TRAIN, "2", 0, 1e6, "newest checkpoints kept, 0: all"),
     INT("keep-every", MLM, "0", 0, BIG,
         "steps between checkpoints that are never removed, 0: none"),
+    BOOL("tensorboard", TRAIN, "true",
+         "write an event file for TensorBoard beside metrics.jsonl"),
 
     INT("step", SHOW, "0", 0, BIG, "which batch, from 0"),
     INT("samples", SHOW, "0", 0, 1e6, "show so many of them only, 0: all"),
@@ -209,6 +212,10 @@ const sb_option sb_options[] = {
     BOOL("verify", LOOK, "false",
          "read everything, every checkpoint of a phase, and say what is whole; "
          "exit code 3 if something is damaged"),
+    TEXT("html", REPORT, NULL, "FILE",
+         "the page (default: report.html in the run folder)"),
+    TEXT("words", REPORT, NULL, "WORD[,WORD]",
+         "whose nearest words are shown (default: some of all frequencies)"),
     TEXT("analogies", W2V | EVAL, NULL, "FILE",
          "questions to answer: ': section' lines, four words a line"),
     LIST("similarity", W2V | EVAL, "FILE[,FILE]",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * metrics.c - metrics.jsonl.
+ * metrics.c - metrics.jsonl, and the event file beside it.
  *
  * Invariant: after open the file holds whole lines of ours with steps up to
  * the one asked for, and nothing else. A line torn by a kill, and whatever
@@ -21,11 +21,18 @@
 
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
+#include "proto/events.h"
+
+enum { NAME_ROOM = 96 };
 
 struct sb_metrics {
-    FILE *file; /* NULL: not rank 0 */
+    FILE *file;        /* NULL: not rank 0 */
+    sb_events *events; /* NULL: not asked for */
     char *path;
-    int error; /* errno of the first failure */
+    int error;               /* errno of the first failure */
+    char (*name)[NAME_ROOM]; /* of a line, as they are written */
+    const char **names;
+    size_t name_cap, names_cap;
 };
 
 static const char line_start[] = "{\"step\":";
@@ -98,23 +105,31 @@ static sb_status open_file(sb_metrics *m, uint64_t step)
 static void free_metrics(sb_metrics *m)
 {
     if (m->file) fclose(m->file);
+    free(m->name);
+    free(m->names);
     sb_free(m->path);
     sb_free(m);
 }
 
+static sb_status open_files(sb_metrics *m, const char *dir, uint64_t step,
+                            int events)
+{
+    SB_TRY(sb_dir_make(dir));
+    m->path = sb_path_join(dir, "metrics.jsonl");
+    SB_REQUIRE(m->path, SB_ENOMEM, "out of memory: a path");
+    SB_TRY(open_file(m, step));
+    /* at step 0 the lines of step 0 are written again */
+    return events ? sb_events_open(dir, step ? step + 1 : 0, &m->events)
+                  : SB_OK;
+}
+
 sb_status sb_metrics_open(const sb_comm *c, const char *dir, uint64_t step,
-                          sb_metrics **metrics_out)
+                          int events, sb_metrics **metrics_out)
 {
     sb_metrics *m;
     SB_TRY(sb_alloc(1, sizeof *m, "metrics", &m));
     sb_status st = SB_OK;
-    if (sb_comm_rank(c) == 0) {
-        st = sb_dir_make(dir);
-        if (st == SB_OK && !(m->path = sb_path_join(dir, "metrics.jsonl")))
-            st =
-                sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-        if (st == SB_OK) st = open_file(m, step);
-    }
+    if (sb_comm_rank(c) == 0) st = open_files(m, dir, step, events);
     if (st != SB_OK) {
         free_metrics(m);
         return st;
@@ -123,14 +138,18 @@ sb_status sb_metrics_open(const sb_comm *c, const char *dir, uint64_t step,
     return SB_OK;
 }
 
-static void put_name(FILE *f, const char *name)
+/* Names with '_' for what JSON would have to escape. */
+static sb_status clean_names(sb_metrics *m, const char *const *name, size_t n)
 {
-    putc('"', f);
-    for (; *name; name++) {
-        unsigned char b = (unsigned char)*name;
-        putc(b < ' ' || b == '"' || b == '\\' || b > '~' ? '_' : b, f);
+    SB_TRY(sb_grow(&m->name, &m->name_cap, n, sizeof *m->name, "metrics"));
+    SB_TRY(sb_grow(&m->names, &m->names_cap, n, sizeof *m->names, "metrics"));
+    for (size_t i = 0; i < n; i++) {
+        snprintf(m->name[i], NAME_ROOM, "%s", name[i]);
+        for (char *c = m->name[i]; *c; c++)
+            if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\') *c = '_';
+        m->names[i] = m->name[i];
     }
-    putc('"', f);
+    return SB_OK;
 }
 
 static void put_value(FILE *f, double v)
@@ -147,16 +166,19 @@ void sb_metrics_line(sb_metrics *m, uint64_t step, const char *const *name,
                      const double *value, int n)
 {
     if (!m->file || m->error) return;
+    if (clean_names(m, name, (size_t)n) != SB_OK) {
+        m->error = ENOMEM;
+        return;
+    }
     errno = 0;
     fprintf(m->file, "%s%" PRIu64, line_start, step);
     for (int i = 0; i < n; i++) {
-        putc(',', m->file);
-        put_name(m->file, name[i]);
-        putc(':', m->file);
+        fprintf(m->file, ",\"%s\":", m->names[i]);
         put_value(m->file, value[i]);
     }
     fputs("}\n", m->file);
     if (fflush(m->file) != 0) m->error = errno ? errno : EIO;
+    if (m->events) sb_events_scalars(m->events, step, m->names, value, n);
 }
 
 sb_status sb_metrics_close(sb_metrics *m)
@@ -165,7 +187,7 @@ sb_status sb_metrics_close(sb_metrics *m)
     if (m->file && fclose(m->file) != 0 && !m->error)
         m->error = errno ? errno : EIO;
     m->file = NULL;
-    sb_status st = SB_OK;
+    sb_status st = sb_events_close(m->events);
     if (m->error)
         st = sb_fail(SB_EIO, __FILE__, __LINE__, "cannot write '%s': %s",
                      m->path, strerror(m->error));

@@ -11,9 +11,12 @@
 
 typedef struct sb_metrics sb_metrics;
 
-/* Open for appending after the line of step `step` (0: start anew). Local. */
+/* Open for appending after the line of step `step` (0: start anew). events (0 or
+ * 1): the same values to an event file as well, a new one at every start, for
+ * TensorBoard (proto/events.h). Local. */
 SB_MUST_USE sb_status sb_metrics_open(const sb_comm *c, const char *dir,
-                                      uint64_t step, sb_metrics **metrics_out);
+                                      uint64_t step, int events,
+                                      sb_metrics **metrics_out);
 /* One line {"step":step, name:value, ...}: pairs of (const char *, double),
  * n of them. Not-a-number is written as null. */
 void sb_metrics_line(sb_metrics *m, uint64_t step, const char *const *name,

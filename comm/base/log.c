@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "comm/base/terminal.h"
 
 static int me;
 static sb_log_level limit = SB_LOG_INFO;
@@ -18,7 +20,7 @@ void sb_log_open(int rank, sb_log_level level)
     limit = level;
 }
 
-static void line_close(void)
+void sb_log_line_end(void)
 {
     if (__atomic_exchange_n(&line_open, 0, __ATOMIC_RELAXED))
         fputc('\n', stderr);
@@ -33,8 +35,10 @@ void sb_log(sb_log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    line_close();
-    fprintf(stderr, "shardbert: %s%s\n", tag[level], text);
+    sb_log_line_end();
+    int warn = level == SB_LOG_WARN && sb_terminal_colours();
+    fprintf(stderr, "shardbert: %s%s%s%s\n", warn ? "\033[33m" : "", tag[level],
+            warn ? "\033[0m" : "", text);
 }
 
 double sb_now(void)
@@ -62,7 +66,7 @@ const char *sb_seconds_text(double s)
 
 static double interval(void)
 {
-    if (isatty(STDERR_FILENO)) return 0.5;
+    if (sb_terminal_columns()) return 0.5;
     const char *v = getenv("SB_PROGRESS_S");
     double s = v ? atof(v) : 10;
     return s > 0 ? s : 10;
@@ -81,45 +85,62 @@ int sb_progress_due(const sb_progress *p)
     return p->open && sb_now() - p->shown >= interval();
 }
 
-static void show(const char *phase, const char *share, const char *text,
-                 const char *time)
+static const char line_clear[] = "\r\033[K";
+
+/* One line that the next takes the place of: a bar, and what still fits. */
+static void show_bar(const sb_progress *p, double share, const char *eta,
+                     const char *text, int columns)
 {
-    int tty = isatty(STDERR_FILENO);
-    fprintf(stderr, "%s%-8s %s  %s  %s%s", tty ? "\r\033[K" : "", phase, share,
-            text, time, tty ? "" : "\n");
-    __atomic_store_n(&line_open, tty, __ATOMIC_RELAXED);
-    fflush(stderr);
+    char bar[4 * SB_BAR_MAX + 16] = "", rest[320];
+    int wide = (columns - 32) / 5, left = columns - 10; /* behind the phase */
+    if (wide > SB_BAR_MAX) wide = SB_BAR_MAX;
+    if (wide >= 8) {
+        sb_terminal_bar(share, wide, bar);
+        left -= wide + 2;
+    }
+    snprintf(rest, sizeof rest, "%5.1f %%  %-10s  %s", 100 * share, eta, text);
+    sb_terminal_cut(rest, left);
+    fprintf(stderr, "%s%-8s %s%s%s", line_clear, p->phase, bar,
+            *bar ? "  " : "", rest);
+    __atomic_store_n(&line_open, 1, __ATOMIC_RELAXED);
 }
 
 void sb_progress_show(sb_progress *p, double share, const char *fmt, ...)
 {
     if (!sb_progress_due(p)) return;
-    char text[200], percent[16], eta[48];
+    char text[200], eta[48];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     double now = sb_now(), done = share - p->first;
-    snprintf(percent, sizeof percent, "%5.1f %%", 100 * share);
     if (done > 0)
         snprintf(eta, sizeof eta, "ETA %s",
                  sb_seconds_text((now - p->start) * (1 - share) / done));
     else
         snprintf(eta, sizeof eta, "ETA -");
-    show(p->phase, percent, text, eta);
+    int columns = sb_terminal_columns();
+    if (columns)
+        show_bar(p, share, eta, text, columns);
+    else
+        fprintf(stderr, "%-8s %5.1f %%  %s  %s\n", p->phase, 100 * share, text,
+                eta);
+    fflush(stderr);
     p->shown = now;
 }
 
 void sb_progress_end(sb_progress *p, const char *fmt, ...)
 {
     if (!p->open) return;
-    char text[200], took[48];
+    char text[200];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    snprintf(took, sizeof took, "in %s", sb_seconds_text(sb_now() - p->start));
-    show(p->phase, "done   ", text, took);
-    line_close();
+    fprintf(stderr, "%s%-8s done     %s  in %s\n",
+            __atomic_exchange_n(&line_open, 0, __ATOMIC_RELAXED) ? line_clear
+                                                                 : "",
+            p->phase, text, sb_seconds_text(sb_now() - p->start));
+    fflush(stderr);
     p->open = 0;
 }

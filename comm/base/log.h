@@ -2,8 +2,9 @@
  * log.h - what a run says while it goes on.
  *
  * Rank 0 speaks; other ranks only at level error. All of it goes to standard
- * error, so that standard output holds results alone. Lines are plain; on a
- * terminal the progress line rewrites itself.
+ * error, so that standard output holds results alone. In a file lines are
+ * plain; on a terminal (terminal.h) the progress line has a bar and rewrites
+ * itself.
  *
  * Levels: error (the run ends), warn (goes on, look at it), info (default),
  * debug.
@@ -26,6 +27,10 @@ typedef enum sb_log_level {
 void sb_log_open(int rank, sb_log_level level);
 
 void sb_log(sb_log_level level, const char *fmt, ...) SB_PRINTF(2, 3);
+
+/* What is printed next begins on a line of its own: ends a progress line that
+ * is on the screen. */
+void sb_log_line_end(void);
 
 /* Seconds since an arbitrary start; monotonic. */
 double sb_now(void);

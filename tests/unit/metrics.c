@@ -40,7 +40,7 @@ static void write_steps(uint64_t after, uint64_t first, uint64_t last)
 {
     sb_metrics *m;
     static const char *const name[] = {"loss", "tokens"};
-    assert_int_equal(sb_metrics_open(comm, dir, after, &m), SB_OK);
+    assert_int_equal(sb_metrics_open(comm, dir, after, 0, &m), SB_OK);
     for (uint64_t s = first; s <= last; s++) {
         double value[] = {(double)s / 8, 4e9 + (double)s};
         sb_metrics_line(m, s, name, value, 2);
@@ -67,7 +67,7 @@ static void each_line_is_an_object_and_is_there_at_once(void **state)
     write_steps(0, 1, 3);
     holds(LINE1 LINE2 LINE3);
     sb_metrics *m;
-    assert_int_equal(sb_metrics_open(comm, dir, 0, &m), SB_OK);
+    assert_int_equal(sb_metrics_open(comm, dir, 0, 0, &m), SB_OK);
     holds(""); /* anew */
     static const char *const name[] = {"a\"\\\n", "b", "c"};
     double value[] = {NAN, -INFINITY, 1e-7};
@@ -118,7 +118,7 @@ static void a_write_that_fails_is_reported_by_close(void **state)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
     small.rlim_max = was.rlim_max;
     sb_metrics *m;
-    assert_int_equal(sb_metrics_open(comm, dir, 0, &m), SB_OK);
+    assert_int_equal(sb_metrics_open(comm, dir, 0, 0, &m), SB_OK);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     for (uint64_t s = 1; s < 10; s++) sb_metrics_line(m, s, NULL, NULL, 0);
@@ -143,7 +143,7 @@ static void a_step_has_a_value_or_not(void **state)
     static const char *const name[] = {"loss"};
     const double value[] = {1};
     sb_metrics *m;
-    assert_int_equal(sb_metrics_open(comm, dir, 0, &m), SB_OK);
+    assert_int_equal(sb_metrics_open(comm, dir, 0, 0, &m), SB_OK);
     sb_metrics_line(m, 3, name, value, 1);
     sb_metrics_line(m, 30, NULL, NULL, 0);
     assert_int_equal(sb_metrics_close(m), SB_OK);
@@ -151,6 +151,24 @@ static void a_step_has_a_value_or_not(void **state)
     assert_false(has(dir, "loss", 30));
     assert_false(has(dir, "oss", 3));
     assert_false(has("/no/such/folder", "loss", 3));
+}
+
+static void an_event_file_that_fails_is_reported_by_close(void **state)
+{
+    (void)state;
+    struct rlimit was, small = {50, 50}; /* its first two events are longer */
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    small.rlim_max = was.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    sb_metrics *m;
+    assert_int_equal(sb_metrics_open(comm, dir, 0, 1, &m), SB_OK);
+    sb_metrics_line(m, 1, NULL, NULL, 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    sb_metrics_line(m, 2, NULL, NULL, 0);
+    assert_int_equal(sb_metrics_close(m), SB_EIO);
+    assert_non_null(strstr(sb_error_last()->text, "events.out.tfevents."));
+    holds("{\"step\":1}\n{\"step\":2}\n");
 }
 
 static void nothing_is_fine_to_close(void **state)
@@ -169,6 +187,7 @@ int main(int argc, char **argv)
         T(a_torn_line_and_what_follows_is_cut_off),
         T(a_write_that_fails_is_reported_by_close),
         T(a_step_has_a_value_or_not),
+        T(an_event_file_that_fails_is_reported_by_close),
         T(nothing_is_fine_to_close),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

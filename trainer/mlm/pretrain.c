@@ -15,6 +15,7 @@
 #include "trainer/mlm/evaluate.h"
 #include "trainer/mlm/report.h"
 #include "trainer/mlm/first_weights.h"
+#include "trainer/mlm/speed.h"
 #include "trainer/mlm/state_mlm.h"
 
 typedef struct run {
@@ -178,7 +179,8 @@ static sb_status step(run *r)
                                .lr = lr,
                                .norm = norm,
                                .masked = w.masked,
-                               .tokens = w.tokens};
+                               .tokens = w.tokens,
+                               .flop = sb_mlm_flop(r->m, &w)};
     sb_mlm_report_step(&r->report, &taken);
     return SB_OK;
 }
@@ -232,9 +234,12 @@ static sb_status train(run *r)
     if (found) SB_TRY(is_told(r, &told));
     if (told && r->step >= o->schedule.steps) return SB_OK;
     SB_TRY(sb_mlm_saver_open(r->m, &r->saver));
-    sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, &r->metrics);
+    double blas;
+    SB_TRY(sb_mlm_blas_speed(r->m, &blas));
+    sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, o->tensorboard,
+                                   &r->metrics);
     if (st == SB_OK)
-        st = sb_mlm_report_open(r->m, r->metrics, r->step, &r->report);
+        st = sb_mlm_report_open(r->m, r->metrics, r->step, blas, &r->report);
     SB_TRY(sb_agree(r->m->comm, st));
     if (is_due(r) && !told) SB_TRY(evaluate(r));
     return loop(r);

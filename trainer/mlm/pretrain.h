@@ -52,6 +52,7 @@ typedef struct sb_mlm_options {
     uint32_t head_group;   /* masked positions scored at once             */
     sb_reduce reduce;      /* exact, or fast: other bits for other ranks */
     uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */
+    int tensorboard;       /* an event file beside metrics.jsonl          */
     uint64_t seed;
     int threads;
     sb_precision precision; /* of the linear layers' and the head's products */

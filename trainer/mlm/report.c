@@ -8,9 +8,10 @@
 
 #include "comm/base/mem.h"
 
-static const char *const first[] = {
-    "loss",   "lr",      "grad_norm", "tokens_per_s", "masked",
-    "tokens", "seconds", "waiting",   "bytes_sent",   "skipped"};
+static const char *const first[] = {"loss",         "lr",          "grad_norm",
+                                    "tokens_per_s", "masked",      "tokens",
+                                    "seconds",      "gflop_per_s", "of_blas",
+                                    "waiting",      "bytes_sent",  "skipped"};
 enum {
     FIRST = sizeof first / sizeof first[0],
     NORMS_EVERY = 10 /* steps: norms by group are a third of the line */
@@ -37,9 +38,10 @@ static void name_values(sb_mlm_report *r)
 }
 
 sb_status sb_mlm_report_open(const sb_mlm *m, sb_metrics *metrics,
-                             uint64_t step, sb_mlm_report *report_out)
+                             uint64_t step, double blas_flop_s,
+                             sb_mlm_report *report_out)
 {
-    sb_mlm_report r = {.m = m, .metrics = metrics};
+    sb_mlm_report r = {.m = m, .metrics = metrics, .blas_flop_s = blas_flop_s};
     r.n = FIRST + SB_WAITS + 2 * sb_optimiser_groups(&m->layout);
     sb_status st = sb_alloc(r.n, sizeof *r.name, "metrics", &r.name);
     if (st == SB_OK) st = sb_alloc(r.n, sizeof *r.names, "metrics", &r.names);
@@ -71,31 +73,48 @@ void sb_mlm_report_begin(sb_mlm_report *r)
         r->waited_then[i] = sb_comm_waited(r->m->comm, i);
 }
 
-/* "3 % (head 1 %, gradients 2 %)": causes of less than half a percent are
- * left out. */
-static void waiting_text(const double *waited, double seconds, char *text,
-                         size_t size)
+static double waited_of(const sb_mlm_tally *t)
 {
     double sum = 0;
-    for (int i = 0; i < SB_WAITS; i++) sum += waited[i];
-    size_t n = (size_t)snprintf(text, size, "%.0f %%", 100 * sum / seconds);
+    for (int i = 0; i < SB_WAITS; i++) sum += t->waited[i];
+    return sum;
+}
+
+/* "29635 tokens/s  91 % of BLAS  waiting 3 % (head 1 %, gradients 2 %)":
+ * causes of less than half a percent are left out. */
+static void speed_text(const sb_mlm_report *r, const sb_mlm_tally *t,
+                       const char *between, char *text, size_t size)
+{
+    double s = t->seconds;
+    size_t n = (size_t)snprintf(
+        text, size, "%.0f tokens/s%s%.0f %% of BLAS%swaiting %.0f %%",
+        (double)t->tokens / s, between, 100 * t->flop / s / r->blas_flop_s,
+        between, 100 * waited_of(t) / s);
     const char *before = " (";
     for (int i = 0; i < SB_WAITS; i++) {
-        if (waited[i] < 0.005 * seconds) continue;
+        if (t->waited[i] < 0.005 * s) continue;
         n += (size_t)snprintf(text + n, size - n, "%s%s %.0f %%", before,
-                              cause[i], 100 * waited[i] / seconds);
+                              cause[i], 100 * t->waited[i] / s);
         before = ", ";
     }
     if (before[0] == ',') snprintf(text + n, size - n, ")");
 }
 
-static void write_line(sb_mlm_report *r, const sb_mlm_step *s, double seconds,
-                       const double *waited)
+static void add(sb_mlm_tally *to, const sb_mlm_tally *t)
+{
+    to->steps += t->steps;
+    to->tokens += t->tokens;
+    to->seconds += t->seconds;
+    to->flop += t->flop;
+    for (int i = 0; i < SB_WAITS; i++) to->waited[i] += t->waited[i];
+}
+
+static void write_line(sb_mlm_report *r, const sb_mlm_step *s,
+                       const sb_mlm_tally *t)
 {
     const sb_optimiser *o = &r->m->optimiser;
     size_t groups = sb_optimiser_groups(&r->m->layout);
-    double sum = 0, *v = r->value + FIRST;
-    for (int i = 0; i < SB_WAITS; i++) sum += waited[i];
+    double *v = r->value + FIRST, seconds = t->seconds;
     const double value[FIRST] = {
         s->loss,
         s->lr,
@@ -104,11 +123,13 @@ static void write_line(sb_mlm_report *r, const sb_mlm_step *s, double seconds,
         (double)s->masked,
         (double)s->tokens,
         seconds,
-        sum / seconds,
+        s->flop / seconds / 1e9,
+        s->flop / seconds / r->blas_flop_s,
+        waited_of(t) / seconds,
         (double)(sb_comm_sent(r->m->comm) - r->sent_then),
         (double)s->skipped};
     memcpy(r->value, value, sizeof value);
-    for (int i = 0; i < SB_WAITS; i++) *v++ = waited[i] / seconds;
+    for (int i = 0; i < SB_WAITS; i++) *v++ = t->waited[i] / seconds;
     for (size_t g = 0; g < groups; g++) {
         v[g] = o->norm[g].gradient;
         v[groups + g] = o->norm[g].weight;
@@ -119,32 +140,30 @@ static void write_line(sb_mlm_report *r, const sb_mlm_step *s, double seconds,
 
 void sb_mlm_report_step(sb_mlm_report *r, const sb_mlm_step *s)
 {
-    double seconds = sb_now() - r->start, waited[SB_WAITS];
-    char text[160];
-    for (int i = 0; i < SB_WAITS; i++) {
-        waited[i] = sb_comm_waited(r->m->comm, i) - r->waited_then[i];
-        r->waited[i] += waited[i];
-    }
-    r->steps++;
-    r->tokens += s->tokens;
-    r->seconds += seconds;
-    write_line(r, s, seconds, waited);
+    sb_mlm_tally t = {.steps = 1,
+                      .tokens = s->tokens,
+                      .seconds = sb_now() - r->start,
+                      .flop = s->flop};
+    for (int i = 0; i < SB_WAITS; i++)
+        t.waited[i] = sb_comm_waited(r->m->comm, i) - r->waited_then[i];
+    add(&r->all, &t);
+    add(&r->shown, &t);
+    write_line(r, s, &t);
     if (!sb_progress_due(&r->progress)) return;
-    waiting_text(waited, seconds, text, sizeof text);
+    char text[160];
+    speed_text(r, &r->shown, "  ", text, sizeof text);
     uint64_t all = r->m->o->schedule.steps;
     sb_progress_show(&r->progress, (double)s->step / (double)all,
-                     "step %" PRIu64 "/%" PRIu64
-                     "  loss %.3f  lr %.2e  %.0f tokens/s  waiting %s",
-                     s->step, all, s->loss, s->lr, (double)s->tokens / seconds,
-                     text);
+                     "step %" PRIu64 "/%" PRIu64 "  loss %.3f  %s", s->step,
+                     all, s->loss, text);
+    r->shown = (sb_mlm_tally){0};
 }
 
 void sb_mlm_report_end(sb_mlm_report *r, double loss)
 {
     char text[160];
-    if (!r->steps) return;
-    waiting_text(r->waited, r->seconds, text, sizeof text);
-    sb_progress_end(&r->progress,
-                    "%" PRIu64 " steps, loss %.4f, %.0f tokens/s, waiting %s",
-                    r->steps, loss, (double)r->tokens / r->seconds, text);
+    if (!r->all.steps) return;
+    speed_text(r, &r->all, ", ", text, sizeof text);
+    sb_progress_end(&r->progress, "%" PRIu64 " steps, loss %.4f, %s",
+                    r->all.steps, loss, text);
 }

@@ -280,8 +280,8 @@ static sb_status open_state(run *r, int found)
     SB_TRY(begun(r));
     say_replicas(r);
     r->words = sb_w2v_plan_before(&r->plan, r->cursor);
-    return sb_agree(r->c,
-                    sb_metrics_open(r->c, r->o->dir, r->cursor, &r->metrics));
+    return sb_agree(r->c, sb_metrics_open(r->c, r->o->dir, r->cursor,
+                                          r->o->tensorboard, &r->metrics));
 }
 
 static sb_status close_state(run *r)

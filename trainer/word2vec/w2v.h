@@ -42,7 +42,8 @@ typedef struct sb_w2v_options {
     uint32_t sync_cycle; /* turns until every other row was due        */
     sb_watch_options watch;
     double checkpoint_minutes;
-    unsigned keep; /* checkpoints kept                               */
+    unsigned keep;   /* checkpoints kept                               */
+    int tensorboard; /* an event file beside metrics.jsonl             */
 } sb_w2v_options;
 
 /* Train, or go on where the newest whole checkpoint in dir stands
