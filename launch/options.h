@@ -18,7 +18,7 @@ enum {
     SB_PHASE_DECODE = 256,
     SB_PHASE_EVAL = 512,
     SB_PHASE_SHOW_BATCH = 1024,
-    SB_PHASE_REPORT = 2048
+    SB_PHASE_REPORT = 8192
 };
 
 extern const sb_option sb_options[];
