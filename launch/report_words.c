@@ -136,28 +136,36 @@ static sb_status find_near(search *s, sb_report_word *w)
     return SB_OK;
 }
 
+/* Everything anew, if a damaged checkpoint was taken before. */
+static sb_status take_checkpoint(sb_ckpt *k, void *arg)
+{
+    search *s = arg;
+    const char *names = sb_config_text(s->r->app->config, "words");
+    s->ckpt = k;
+    s->r->word_n = 0;
+    SB_TRY(sb_agree(s->r->app->comm,
+                    names ? take_words(s, names) : choose_words(s)));
+    for (size_t i = 0; i < s->r->word_n; i++)
+        SB_TRY(find_near(s, &s->r->word[i]));
+    return SB_OK;
+}
+
 static sb_status find_all(search *s)
 {
     sb_app *a = s->r->app;
-    const char *names = sb_config_text(a->config, "words");
     SB_TRY(sb_app_vocab(a, &s->vocab));
-    SB_TRY(sb_app_word2vec(a, s->vocab, &s->ckpt));
     sb_status st = sb_encoder_open(s->vocab, &s->encoder);
     if (st == SB_OK)
         st =
             sb_alloc(SB_REPORT_WORDS, sizeof *s->r->word, "words", &s->r->word);
-    if (st == SB_OK) st = names ? take_words(s, names) : choose_words(s);
     SB_TRY(sb_agree(a->comm, st));
-    for (size_t i = 0; i < s->r->word_n; i++)
-        SB_TRY(find_near(s, &s->r->word[i]));
-    return SB_OK;
+    return sb_app_word2vec(a, s->vocab, take_checkpoint, s);
 }
 
 sb_status sb_report_find_words(sb_report *r)
 {
     search s = {.r = r};
     sb_status st = find_all(&s);
-    sb_ckpt_close(s.ckpt);
     sb_encoder_close(s.encoder);
     sb_vocab_close(s.vocab);
     free(s.ids.id);
