@@ -137,6 +137,10 @@ static sb_status check_piece(const char *p, size_t n, const char *name,
                name, line);
     SB_REQUIRE(sb_utf8_valid(p, n) == n && !memchr(p, 0, n), SB_EFORMAT,
                "vocabulary '%s', line %" PRIu32 ": not UTF-8 text", name, line);
+    /* others take it for the end of a line, and so would we, once written */
+    SB_REQUIRE(!memchr(p, '\r', n), SB_EFORMAT,
+               "vocabulary '%s', line %" PRIu32 ": a carriage return is in it",
+               name, line);
     return SB_OK;
 }
 

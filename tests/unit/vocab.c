@@ -96,6 +96,8 @@ static void damaged_vocabularies_are_refused_with_the_line(void **state)
     REFUSED("[PAD]\n[UNK]\n[CLS]\n[SEP]\n", "[MASK]");
     REFUSED(SPECIAL "a\n\nb\n", "line 7: empty");
     REFUSED(SPECIAL "\r\n", "line 6: empty");
+    REFUSED(SPECIAL "a\rb\n", "line 6: a carriage return");
+    REFUSED(SPECIAL "a\r\r\n", "line 6: a carriage return");
     REFUSED(SPECIAL "a\nb\na\n", "line 8: 'a' is on line 6");
     REFUSED(SPECIAL "##a\n##a\n", "line 7: '##a' is on line 6");
     REFUSED(SPECIAL "a\xff\n", "line 6: not UTF-8");
