@@ -50,7 +50,8 @@ struct sb_ckpt {
 static sb_status open_file(const sb_ckpt *c, const char *name, int *fd_out,
                            uint64_t *bytes_out)
 {
-    int fd = openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd =
+        openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     SB_REQUIRE(fd >= 0, errno == ENOENT ? SB_ENOENT : SB_EIO,
                "cannot open '%s/%s': %s", c->path, name, strerror(errno));
     struct stat s;

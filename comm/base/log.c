@@ -33,6 +33,8 @@ void sb_log(sb_log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    for (char *s = text; *s; s++) /* of names, which others chose */
+        if ((unsigned char)*s < ' ' || *s == 0x7f) *s = '?';
     line_close();
     fprintf(stderr, "shardbert: %s%s\n", tag[level], text);
 }
