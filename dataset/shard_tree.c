@@ -18,7 +18,7 @@ enum {
     BRANCH = 0x01,
     LEAF = 0x02,
     META = 0x08,
-    BIG = 0x01, /* of a node: its value has pages of its own */
+    BIG = 0x01,          /* of a node: its value has pages of its own */
     INTEGER_KEYS = 0x08, /* of a tree */
     KEY_KINDS = 0xff,
     NODE_HEAD = 8,
@@ -68,8 +68,8 @@ static sb_status read_at(int fd, const char *path, void *to, size_t bytes,
                          uint64_t at)
 {
     for (size_t done = 0; done < bytes;) {
-        ssize_t got = pread(fd, (char *)to + done, bytes - done,
-                            (off_t)(at + done));
+        ssize_t got =
+            pread(fd, (char *)to + done, bytes - done, (off_t)(at + done));
         if (got < 0 && errno == EINTR) continue;
         SB_REQUIRE(got >= 0, SB_EIO, "cannot read shard '%s': %s", path,
                    strerror(errno));
@@ -105,11 +105,10 @@ static sb_status read_meta(int fd, const char *path, uint64_t bytes,
                        m[i].head.number == (uint64_t)i,
                    SB_EFORMAT,
                    "'%s' is not a shard, or meta page %d is damaged", path, i);
-        SB_REQUIRE(fits(&m[i], bytes) && m[i].free.pad == m[0].free.pad,
-                   SB_EFORMAT,
-                   "shard '%s': meta page %d does not fit a file of %" PRIu64
-                   " bytes",
-                   path, i, bytes);
+        SB_REQUIRE(
+            fits(&m[i], bytes) && m[i].free.pad == m[0].free.pad, SB_EFORMAT,
+            "shard '%s': meta page %d does not fit a file of %" PRIu64 " bytes",
+            path, i, bytes);
     }
     *m_out = m[m[0].txn < m[1].txn];
     return SB_OK;
@@ -161,8 +160,8 @@ static int leaf_node_is_good(walk *w, const unsigned char *page, size_t i)
 
 /* The page that node i of a branch leads to: the next key is the first there,
  * and its own. The first node needs none. */
-static int branch_node_is_good(walk *w, const unsigned char *page,
-                               size_t i, uint64_t *child_out)
+static int branch_node_is_good(walk *w, const unsigned char *page, size_t i,
+                               uint64_t *child_out)
 {
     node n;
     const unsigned char *at = node_at(w, page, i, 0, &n);

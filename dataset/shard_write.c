@@ -93,8 +93,28 @@ static sb_status make_names(sb_shard_writer *w, const char *path)
     else
         w->dir = sb_format("%.*s", (int)(slash - path), path);
     SB_REQUIRE(w->path && w->tmp && w->dir, SB_ENOMEM, "out of memory: a path");
+    return SB_OK;
+}
+
+/* An empty file of our own: LMDB would follow a link of that name. */
+static sb_status make_file(const sb_shard_writer *w)
+{
     SB_REQUIRE(unlink(w->tmp) == 0 || errno == ENOENT, SB_EIO,
                "cannot remove '%s': %s", w->tmp, strerror(errno));
+    int fd = open(w->tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    SB_REQUIRE(fd >= 0, SB_EIO, "cannot create '%s': %s", w->tmp,
+               strerror(errno));
+    close(fd);
+    return SB_OK;
+}
+
+/* Nobody may write to it any more; who may read it stays. */
+static sb_status make_read_only(const sb_shard_writer *w)
+{
+    struct stat s;
+    SB_REQUIRE(stat(w->tmp, &s) == 0 && chmod(w->tmp, s.st_mode & 0444) == 0,
+               SB_EIO, "cannot make '%s' read-only: %s", w->tmp,
+               strerror(errno));
     return SB_OK;
 }
 
@@ -123,7 +143,7 @@ static sb_status open_env(sb_shard_writer *w, uint64_t map_bytes)
              "cannot size shard");
     LMDB_TRY(w,
              mdb_env_open(w->env, w->tmp,
-                          MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0666),
+                          MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC, 0644),
              "cannot create shard");
     MDB_stat s;
     LMDB_TRY(w, mdb_env_stat(w->env, &s), "cannot create shard");
@@ -148,6 +168,7 @@ sb_status sb_shard_create(const char *path, uint64_t map_bytes,
     w->info.vocab_hash = vocab_hash;
     sb_status st;
     SB_GOTO(st, make_names(w, path), fail);
+    SB_GOTO(st, make_file(w), fail);
     SB_GOTO(st, open_env(w, map_bytes), fail);
     *writer_out = w;
     return SB_OK;
@@ -308,8 +329,7 @@ static sb_status seal(sb_shard_writer *w)
     LMDB_TRY(w, mdb_env_sync(w->env, 1), "cannot sync shard");
     mdb_env_close(w->env);
     w->env = NULL;
-    SB_REQUIRE(chmod(w->tmp, 0444) == 0, SB_EIO,
-               "cannot make '%s' read-only: %s", w->tmp, strerror(errno));
+    SB_TRY(make_read_only(w));
     SB_TRY(sb_rename(w->tmp, w->path));
     return sb_dir_sync(w->dir);
 }

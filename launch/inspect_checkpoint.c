@@ -26,6 +26,29 @@ static void ignore(void *arg, const void *data, size_t bytes)
     (void)arg, (void)data, (void)bytes;
 }
 
+/* Texts of the file: nothing that a terminal takes for a command. */
+static void put_text(const char *text)
+{
+    for (; *text; text++) {
+        int plain =
+            *text == '\n' || ((unsigned char)*text >= ' ' && *text != 0x7f);
+        putchar(plain ? *text : '?');
+    }
+}
+
+static void show_meta(const char *path, const sb_ckpt *c)
+{
+    const sb_ckpt_meta *m = sb_ckpt_get_meta(c);
+    printf("checkpoint %s: phase ", path);
+    put_text(m->phase);
+    printf(", %" PRIu64 " of %" PRIu64 " done, cursor %" PRIu64
+           ", seed %" PRIu64 ", vocabulary %016" PRIx64 ", %zu parts\nbuild: ",
+           m->step, m->total, m->cursor, m->seed, m->vocab_hash,
+           sb_ckpt_parts(c));
+    put_text(m->build);
+    putchar('\n');
+}
+
 static sb_status show_tensor(sb_ckpt *c, size_t i)
 {
     const sb_tensor *t = sb_ckpt_tensor(c, i);
@@ -45,16 +68,14 @@ sb_status sb_inspect_checkpoint(const char *path)
 {
     sb_ckpt *c;
     SB_TRY(sb_ckpt_open(path, &c));
-    const sb_ckpt_meta *m = sb_ckpt_get_meta(c);
-    printf("checkpoint %s: phase %s, %" PRIu64 " of %" PRIu64
-           " done, cursor %" PRIu64 ", seed %" PRIu64 ", vocabulary %016" PRIx64
-           ", %zu parts\nbuild: %s\n",
-           path, m->phase, m->step, m->total, m->cursor, m->seed, m->vocab_hash,
-           sb_ckpt_parts(c), m->build);
     sb_status st = SB_OK;
+    show_meta(path, c);
     for (size_t i = 0; i < sb_ckpt_tensors(c) && st == SB_OK; i++)
         st = show_tensor(c, i);
-    if (st == SB_OK) printf("configuration:\n%s", m->config);
+    if (st == SB_OK) {
+        puts("configuration:");
+        put_text(sb_ckpt_get_meta(c)->config);
+    }
     sb_ckpt_close(c);
     return st;
 }

@@ -46,13 +46,24 @@ struct sb_ckpt {
 
 /* ---- opening ------------------------------------------------------------- */
 
+/* What it means that a file cannot be opened: it is not there, we have too
+ * little of something, or its disk fails. */
+static sb_status no_file(int why)
+{
+    return why == ENOENT                    ? SB_ENOENT
+           : why == EMFILE || why == ENFILE ? SB_ELIMIT
+           : why == ENOMEM                  ? SB_ENOMEM
+                                            : SB_EIO;
+}
+
 /* A plain file of the folder, and its size. */
 static sb_status open_file(const sb_ckpt *c, const char *name, int *fd_out,
                            uint64_t *bytes_out)
 {
-    int fd = openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    SB_REQUIRE(fd >= 0, errno == ENOENT ? SB_ENOENT : SB_EIO,
-               "cannot open '%s/%s': %s", c->path, name, strerror(errno));
+    int fd =
+        openat(c->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    SB_REQUIRE(fd >= 0, no_file(errno), "cannot open '%s/%s': %s", c->path,
+               name, strerror(errno));
     struct stat s;
     if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)) {
         close(fd);
@@ -200,8 +211,8 @@ sb_status sb_ckpt_open(const char *path, sb_ckpt **ckpt_out)
     } else {
         c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->dir < 0)
-            st = sb_fail(errno == ENOENT ? SB_ENOENT : SB_EIO, __FILE__,
-                         __LINE__, "cannot open checkpoint '%s': %s", path,
+            st = sb_fail(no_file(errno), __FILE__, __LINE__,
+                         "cannot open checkpoint '%s': %s", path,
                          strerror(errno));
     }
     if (st == SB_OK) st = open_manifest(c);

@@ -87,7 +87,7 @@ static sb_status lines_to_keep(const sb_metrics *m, uint64_t step,
 
 static sb_status open_file(sb_metrics *m, uint64_t step)
 {
-    int fd = open(m->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(m->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd >= 0 && !(m->file = fdopen(fd, "r+"))) {
         int why = errno;
         close(fd);

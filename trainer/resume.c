@@ -40,10 +40,20 @@ static sb_status share_steps(search *s)
     return SB_OK;
 }
 
-static sb_status try_one(const search *s, const char *path)
+static sb_status open_one(const char *path, uint64_t step, sb_ckpt **k_out)
+{
+    SB_TRY(sb_ckpt_open(path, k_out));
+    uint64_t is = sb_ckpt_get_meta(*k_out)->step;
+    SB_REQUIRE(is == step, SB_EFORMAT,
+               "checkpoint '%s' is of step %" PRIu64 ", not what its name says",
+               path, is);
+    return SB_OK;
+}
+
+static sb_status try_one(const search *s, const char *path, uint64_t step)
 {
     sb_ckpt *k = NULL;
-    sb_status st = sb_agree(s->c, sb_ckpt_open(path, &k));
+    sb_status st = sb_agree(s->c, open_one(path, step, &k));
     if (st == SB_OK) st = s->take(k, s->arg);
     sb_ckpt_close(k);
     return st;
@@ -80,7 +90,7 @@ static sb_status try_all(const search *s, size_t *damaged_out)
                             : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
                                       "out of memory: a path");
         st = sb_agree(s->c, st);
-        if (st == SB_OK) st = try_one(s, path);
+        if (st == SB_OK) st = try_one(s, path, s->step[i]);
         int damage = sb_ckpt_is_damage(st);
         if (damage) {
             size_t at = strlen(names);

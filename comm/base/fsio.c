@@ -107,7 +107,7 @@ sb_status sb_dir_make(const char *path)
         if (*s != '/' && *s != 0) continue;
         char keep = *s;
         *s = 0;
-        if (mkdir(p, 0777) != 0 && errno != EEXIST)
+        if (mkdir(p, 0755) != 0 && errno != EEXIST)
             st = sb_fail(SB_EIO, __FILE__, __LINE__,
                          "cannot make folder '%s': %s", p, strerror(errno));
         *s = keep;
@@ -182,30 +182,43 @@ out:
     return SB_OK;
 }
 
+/* Names are looked up in folders that are open, and no link is followed: who
+ * puts one in the place of a folder meanwhile gains nothing. */
+static int remove_at(int folder, const char *name);
+
+static int remove_inside(int folder)
+{
+    DIR *d = fdopendir(folder);
+    int bad = 0;
+    if (!d) {
+        close(folder);
+        return -1;
+    }
+    for (struct dirent *e; !bad && (e = readdir(d)) != NULL;)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            bad = remove_at(dirfd(d), e->d_name);
+    int why = errno;
+    closedir(d);
+    errno = why;
+    return bad;
+}
+
+static int remove_at(int folder, const char *name)
+{
+    if (unlinkat(folder, name, 0) == 0 || errno == ENOENT) return 0;
+    if (errno != EISDIR) return -1;
+    int fd =
+        openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return -1;
+    if (remove_inside(fd) != 0) return -1;
+    return unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0
+                                                                        : -1;
+}
+
 sb_status sb_dir_remove(const char *path)
 {
-    struct stat s;
-    if (lstat(path, &s) != 0) return SB_OK;
-    if (!S_ISDIR(s.st_mode)) {
-        SB_REQUIRE(unlink(path) == 0 || errno == ENOENT, SB_EIO,
-                   "cannot remove '%s': %s", path, strerror(errno));
-        return SB_OK;
-    }
-    char **names;
-    size_t n;
-    SB_TRY(sb_dir_list(path, &names, &n));
-    sb_status st = SB_OK;
-    for (size_t i = 0; i < n && st == SB_OK; i++) {
-        char *p = sb_path_join(path, names[i]);
-        st =
-            p ? sb_dir_remove(p)
-              : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-        sb_free(p);
-    }
-    sb_names_free(names, n);
-    SB_TRY(st);
-    SB_REQUIRE(rmdir(path) == 0 || errno == ENOENT, SB_EIO,
-               "cannot remove folder '%s': %s", path, strerror(errno));
+    SB_REQUIRE(remove_at(AT_FDCWD, path) == 0, SB_EIO, "cannot remove '%s': %s",
+               path, strerror(errno));
     return SB_OK;
 }
 
@@ -285,7 +298,7 @@ sb_status sb_out_open(const char *path, sb_out **out)
         sb_free(name);
         SB_FAIL(SB_ENOMEM, "out of memory: an output file");
     }
-    o->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    o->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (o->fd < 0) {
         int why = errno;
         free(o);

@@ -2,7 +2,7 @@
  * fsio.h - the file system with every result checked. All state is written
  * through here (LMDB's own writes apart; metrics.jsonl, which is no state, is
  * appended to by trainer/metrics.c), so that faults can be injected in one
- * place.
+ * place. Files are made 0644, folders 0755, less what the umask takes.
  *
  * Injection, for tests: SB_FAULT="write:N" (or fsync, rename) in the
  * environment makes the N-th such call of this process fail with ENOSPC (EIO
@@ -30,7 +30,7 @@ SB_MUST_USE sb_status sb_file_size(const char *path, uint64_t *bytes_out);
 SB_MUST_USE sb_status sb_dir_make(const char *path);
 /* fsync of a folder, so that a rename in it lasts. */
 SB_MUST_USE sb_status sb_dir_sync(const char *path);
-/* rm -r of a folder with plain files and folders; missing is fine. */
+/* rm -r of a file or folder; missing is fine. Links are removed, not followed. */
 SB_MUST_USE sb_status sb_dir_remove(const char *path);
 /* Names in a folder (without . and ..), sorted by bytes. Free each name and
  * the array with sb_names_free. */

@@ -35,6 +35,8 @@ void sb_log(sb_log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    for (char *s = text; *s; s++) /* of names, which others chose */
+        if ((unsigned char)*s < ' ' || *s == 0x7f) *s = '?';
     sb_log_line_end();
     int warn = level == SB_LOG_WARN && sb_terminal_colours();
     fprintf(stderr, "shardbert: %s%s%s%s\n", warn ? "\033[33m" : "", tag[level],

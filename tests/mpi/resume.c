@@ -206,6 +206,21 @@ static void a_damaged_manifest_or_a_missing_file_is_passed_over(void)
     CHECK(holds(&s, 1));
 }
 
+static void an_older_one_under_a_newer_name_is_passed_over(void)
+{
+    saved(2);
+    if (rank == 0) {
+        char *old = sb_ckpt_path(dir, 1), *new = sb_ckpt_path(dir, 3);
+        CHECK(rename(old, new) == 0);
+        sb_free(old);
+        sb_free(new);
+    }
+    sb_comm_barrier(comm);
+    state s = resumed(SB_OK, 1);
+    CHECK(s.taken == 1 && holds(&s, 2));
+    CHECK(there("ckpt-000000003.damaged"));
+}
+
 /* Else the run would not save that step, and a whole one would be removed to
  * keep the damaged one. */
 static void a_step_that_was_damaged_is_saved_again(void)
@@ -284,6 +299,7 @@ int main(int argc, char **argv)
     the_newest_is_taken();
     damage_met_while_loading_is_passed_over_by_all();
     a_damaged_manifest_or_a_missing_file_is_passed_over();
+    an_older_one_under_a_newer_name_is_passed_over();
     a_step_that_was_damaged_is_saved_again();
     who_only_reads_moves_nothing();
     if_none_is_whole_all_are_named();
