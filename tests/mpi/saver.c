@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/log.h"
 #include "tests/mpi/check.h"
 #include "trainer/saver.h"
 #include "trainer/state.h"
@@ -246,6 +247,7 @@ int main(int argc, char **argv)
     rank = sb_comm_rank(comm);
     size = sb_comm_size(comm);
     sb_fault_rank(rank);
+    sb_log_open(rank, SB_LOG_WARN);
     OK(sb_pool_open(3, &pool));
     strcpy(dir, "/tmp/sb-saver-XXXXXX");
     if (rank == 0 && !mkdtemp(dir)) return 1;

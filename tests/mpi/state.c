@@ -7,6 +7,7 @@
 
 #include "comm/agree.h"
 #include "comm/base/fsio.h"
+#include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "tests/mpi/open_latest.h"
 #include "trainer/saver.h"
@@ -240,6 +241,7 @@ int main(int argc, char **argv)
     if (sb_comm_open(&argc, &argv, &comm) != SB_OK) return 1;
     rank = sb_comm_rank(comm);
     size = sb_comm_size(comm);
+    sb_log_open(rank, SB_LOG_WARN);
     for (int i = 0; i < ROWS * WIDE; i++) rows[i] = (float)i * 0.5f;
     for (int i = 0; i < IDS; i++) ids[i] = (uint64_t)i * 0x0123456789abcdefu;
     for (int i = 0; i < 5; i++) bias[i] = (float)-i;
