@@ -104,8 +104,9 @@ static void a_checkpoint_of_empty_messages(void **state)
         ProtobufCMessage *m = NULL;
         assert_non_null(data);
         for (size_t i = 0; i < n; i++) data[2 * i] = (unsigned char)*field;
-        assert_int_equal(sb_unpack(&shardbert__manifest__descriptor, data,
-                                   2 * n, "a manifest", SB_EFORMAT, &m),
+        assert_int_equal(sb_message_unpack(&shardbert__manifest__descriptor,
+                                           data, 2 * n, "m", "a manifest",
+                                           SB_EFORMAT, &m),
                          SB_EFORMAT);
         assert_non_null(strstr(sb_error_last()->text, "too much"));
         assert_null(m);
@@ -137,8 +138,9 @@ static void the_most_that_a_writer_can_say_is_read(void **state)
     assert_non_null(data);
     shardbert__manifest__pack(&m, data);
     ProtobufCMessage *back;
-    assert_int_equal(sb_unpack(&shardbert__manifest__descriptor, data, bytes,
-                               "a manifest", SB_EFORMAT, &back),
+    assert_int_equal(sb_message_unpack(&shardbert__manifest__descriptor, data,
+                                       bytes, "m", "a manifest", SB_EFORMAT,
+                                       &back),
                      SB_OK);
     protobuf_c_message_free_unpacked(back, NULL);
     free(data);

@@ -381,7 +381,7 @@ static sb_status save_and_read(void)
     float w[12];
     sb_status st = save(1);
     if (st == SB_OK) st = save(2);
-    if (st == SB_OK) st = sb_ckpt_prune(in_folder("mlm"), 1);
+    if (st == SB_OK) st = sb_ckpt_prune(in_folder("mlm"), 1, 0);
     if (st == SB_OK) st = sb_ckpt_latest(in_folder("mlm"), &latest);
     if (st == SB_OK) st = sb_ckpt_open(latest, &c);
     if (st == SB_OK) st = sb_ckpt_get(c, &table[0], 0, 12, w);
