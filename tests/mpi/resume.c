@@ -13,7 +13,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "trainer/resume.h"
-#include "trainer/state.h"
+#include "trainer/saver.h"
 
 enum { ROWS = 64, KEEP = 2 };
 
@@ -63,7 +63,12 @@ static sb_status save(uint64_t step)
         for (uint64_t i = 0; i < n; i++) x[t][i] = value(step, t, a + i);
         p[t] = (sb_piece){(size_t)t, a, n, x[t], 0, 0};
     }
-    return sb_state_save(comm, dir, &m, table, 2, p, 2, KEEP);
+    const sb_saver_options o = {.dir = dir, .keep = KEEP};
+    sb_saver *saver;
+    SB_TRY(sb_saver_open(comm, &o, &saver));
+    sb_status st = sb_saver_save(saver, &m, table, 2, p, 2, SB_SAVE_NOW);
+    sb_saver_close(saver);
+    return st;
 }
 
 typedef struct state {
