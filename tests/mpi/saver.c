@@ -10,6 +10,7 @@
 #include "comm/base/fsio.h"
 #include "comm/base/log.h"
 #include "tests/mpi/check.h"
+#include "tests/mpi/open_latest.h"
 #include "trainer/saver.h"
 #include "trainer/state.h"
 
@@ -77,7 +78,7 @@ static uint64_t hash_of_newest(uint64_t step)
 {
     sb_ckpt *c;
     uint64_t hash;
-    OK(sb_state_latest(comm, dir, &c));
+    OK(open_latest(comm, dir, &c));
     CHECK(c && sb_ckpt_get_meta(c)->step == step);
     CHECK(strcmp(sb_ckpt_get_meta(c)->config, "steps = 3\n") == 0);
     OK(sb_ckpt_hash(c, &hash));
