@@ -127,9 +127,9 @@ static void *take(void *arg, size_t bytes)
     if (p)
         b->left -= bytes + BESIDE;
     else
-        b->st = sb_fail(SB_ENOMEM, __FILE__, __LINE__,
-                        "out of memory: a message needs %s",
-                        sb_bytes_text(bytes));
+        b->st =
+            sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                    "out of memory: a message needs %s", sb_bytes_text(bytes));
     return p;
 }
 

@@ -126,8 +126,8 @@ sb_status sb_counts_read(const char *path, uint64_t vocab_hash,
                        message.frame.bytes, "a message of counts", SB_EFORMAT,
                        &m);
         if (st == SB_EFORMAT)
-            st = sb_fail(st, __FILE__, __LINE__,
-                         "'%s' is not a file of counts", path);
+            st = sb_fail(st, __FILE__, __LINE__, "'%s' is not a file of counts",
+                         path);
         if (st == SB_OK)
             st = take((Shardbert__Counts *)m, path, vocab_hash, counts_out, n);
         if (m) protobuf_c_message_free_unpacked(m, NULL);
