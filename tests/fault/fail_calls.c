@@ -46,8 +46,6 @@
     static __typeof__(&name) real;                                             \
     if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name)
 
-#define EXPORT __attribute__((visibility("default")))
-
 enum { DEPTH = 6, SITES_MAX = 1 << 16, OBJECTS_MAX = 16, TEXT_MAX = 4096 };
 
 typedef enum what { NOTHING, WRITE, ALLOC, SITE } what;
@@ -120,7 +118,8 @@ static int is_chosen(char **argv)
 
 __attribute__((constructor)) static void start(int argc, char **argv)
 {
-    static const char *const kinds[] = {"write:", "alloc:", "site:"};
+    static const char *const kinds[] = {
+        [WRITE] = "write:", [ALLOC] = "alloc:", [SITE] = "site:"};
     void *warm[2];
     dl_iterate_phdr(add_object, NULL);
     backtrace(warm, 2); /* loads a library at its first call */
@@ -131,8 +130,8 @@ __attribute__((constructor)) static void start(int argc, char **argv)
     char *end;
     (void)argc;
     if (!f || !is_chosen(argv)) return;
-    for (int i = 0; i < 3; i++)
-        if (strncmp(f, kinds[i], strlen(kinds[i])) == 0) chosen = WRITE + i;
+    for (what k = WRITE; k <= SITE; k++)
+        if (strncmp(f, kinds[k], strlen(kinds[k])) == 0) chosen = k;
     if (chosen == NOTHING) abort();
     fault.at = strtol(strchr(f, ':') + 1, &end, 10);
     if (*end == '+') fault.forever = 1;
@@ -144,16 +143,16 @@ __attribute__((constructor)) static void start(int argc, char **argv)
     fault.what = chosen;
 }
 
-EXPORT void fail_calls_arm(long at);
-EXPORT void fail_calls_arm(long at)
+void fail_calls_arm(long at);
+void fail_calls_arm(long at)
 {
     fault.at = at;
     fault.calls = 0;
     fault.what = ALLOC;
 }
 
-EXPORT long fail_calls_disarm(void);
-EXPORT long fail_calls_disarm(void)
+long fail_calls_disarm(void);
+long fail_calls_disarm(void)
 {
     fault.what = NOTHING;
     return fault.calls;
@@ -228,7 +227,7 @@ static mode_t mode_of(int flags, va_list ap)
 }
 
 #define OPENER(name)                                                           \
-    EXPORT int name(const char *path, int flags, ...)                          \
+    int name(const char *path, int flags, ...)                                 \
     {                                                                          \
         va_list ap;                                                            \
         va_start(ap, flags);                                                   \
@@ -242,7 +241,7 @@ OPENER(open)
 OPENER(open64)
 
 #define OPENER_AT(name)                                                        \
-    EXPORT int name(int dir, const char *path, int flags, ...)                 \
+    int name(int dir, const char *path, int flags, ...)                        \
     {                                                                          \
         va_list ap;                                                            \
         va_start(ap, flags);                                                   \
@@ -259,7 +258,7 @@ OPENER_AT(openat)
 OPENER_AT(openat64)
 
 #define FOPENER(name)                                                          \
-    EXPORT FILE *name(const char *path, const char *mode)                      \
+    FILE *name(const char *path, const char *mode)                             \
     {                                                                          \
         REAL(name);                                                            \
         if (strpbrk(mode, "wa+") && path_fails("fopen", path, 1)) return NULL; \
@@ -269,14 +268,14 @@ FOPENER(fopen)
 FOPENER(fopen64)
 
 #define BY_PATH(type, name, args, call, path, space)                           \
-    EXPORT type name args                                                      \
+    type name args                                                             \
     {                                                                          \
         REAL(name);                                                            \
         if (path_fails(#name, path, space)) return -1;                         \
         return real call;                                                      \
     }
 #define BY_FD(type, name, args, call, space)                                   \
-    EXPORT type name args                                                      \
+    type name args                                                             \
     {                                                                          \
         REAL(name);                                                            \
         if (fd_fails(#name, fd, space)) return -1;                             \
@@ -306,7 +305,7 @@ BY_FD(ssize_t, pwritev, (int fd, const struct iovec *v, int n, off_t a),
       (fd, v, n, a), 1)
 
 /* stdio writes by calls that cannot be replaced: lose what it holds. */
-EXPORT int fflush(FILE *f)
+int fflush(FILE *f)
 {
     REAL(fflush);
     if (f && fault.what == WRITE && __fpending(f) &&
@@ -380,7 +379,7 @@ static __attribute__((noinline)) int refuses(const char *call,
 
 #define CALLER __builtin_return_address(0)
 #define ALLOCATOR(type, name, args, call)                                      \
-    EXPORT type name args                                                      \
+    type name args                                                             \
     {                                                                          \
         REAL(name);                                                            \
         if (refuses(#name, CALLER)) return NULL;                               \
@@ -395,7 +394,7 @@ ALLOCATOR(FILE *, open_memstream, (char **p, size_t *n), (p, n))
 ALLOCATOR(FILE *, fdopen, (int fd, const char *mode), (fd, mode))
 
 /* dlsym may ask for zeros before there is a real calloc. */
-EXPORT void *calloc(size_t n, size_t size)
+void *calloc(size_t n, size_t size)
 {
     static char early[4096];
     static size_t used;
@@ -412,20 +411,20 @@ EXPORT void *calloc(size_t n, size_t size)
     return refuses("calloc", CALLER) ? NULL : real(n, size);
 }
 
-EXPORT int posix_memalign(void **p, size_t align, size_t n)
+int posix_memalign(void **p, size_t align, size_t n)
 {
     REAL(posix_memalign);
     return refuses("posix_memalign", CALLER) ? ENOMEM : real(p, align, n);
 }
 
-EXPORT ssize_t getline(char **line, size_t *room, FILE *f)
+ssize_t getline(char **line, size_t *room, FILE *f)
 {
     REAL(getline);
     return refuses("getline", CALLER) ? -1 : real(line, room, f);
 }
 
-EXPORT int pthread_create(pthread_t *t, const pthread_attr_t *a,
-                          void *(*f)(void *), void *arg)
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *),
+                   void *arg)
 {
     REAL(pthread_create);
     return refuses("pthread_create", CALLER) ? EAGAIN : real(t, a, f, arg);

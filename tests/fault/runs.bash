@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 # Small runs for the fault tests: what a phase starts from and what it leaves
 # undisturbed, how to let a call in it fail (fail_calls.c), and what must be
 # true afterwards. Source it after tests/lib.sh, in an own folder.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 # make_seeds FOLDER FUZZ_SEEDS: FOLDER/TARGET/*, small inputs that each target
 # takes apart, and FOLDER/TARGET.dict, words it knows. FUZZ_SEEDS is the
 # program that writes those which text cannot spell.
