@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * gemm.c - what BLAS reaches on this machine now: `bench_gemm THREADS [D F W]`.
+ * gemm.c - what BLAS reaches on this machine now, and oneDNN in bf16:
+ * `bench_gemm THREADS [D F W] [fp32|bf16]`. Without the last, both, if bf16 can
+ * be had here.
  *
  * Products in the shapes of a training step, single-threaded calls on 1 and on
  * THREADS threads at once, each on arrays of its own, as the trainer computes
  * slots and blocks of the vocabulary. A line is: shape, threads, GFLOP/s
  * together (the median of some repeats). The last lines are of a step: the
  * products of 64 sequences of 128 tokens and 256,000 rows, each for its share
- * of the FLOP. */
+ * of the FLOP. Lines of bf16 begin so; rounding the operands is not in them. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "trainer/kernels/kernels.h"
@@ -29,6 +32,8 @@ typedef struct worker {
     pthread_t thread;
     const shape *s;
     float *x, *y, *w, *dx, *dw;
+    sb_mixed mixed;
+    void *rounded[3]; /* x, y, w */
     int calls;
     pthread_barrier_t *start;
 } worker;
@@ -58,10 +63,34 @@ static double flop(const shape *s)
            (s->backward ? 2 : 1);
 }
 
-static void call(const worker *k)
+static void *round_all(const float *x, size_t n, sb_precision p)
+{
+    void *to = malloc(n * sb_rounded_size(p) + 1);
+    if (!to) abort();
+    sb_round(to, x, n, p);
+    return to;
+}
+
+static void call_bf16(worker *k)
 {
     const shape *s = k->s;
-    if (s->backward)
+    sb_mixed *g = &k->mixed;
+    const void *x = k->rounded[0], *y = k->rounded[1], *w = k->rounded[2];
+    if (s->backward) {
+        sb_mixed_product(g, k->dx, 0, y, 0, w, 0, s->n, s->in, s->out);
+        sb_mixed_product(g, k->dw, 0, y, 1, x, 0, s->out, s->in, s->n);
+    } else {
+        sb_mixed_product(g, k->y, 0, x, 0, w, 1, s->n, s->out, s->in);
+    }
+    if (g->failed) abort();
+}
+
+static void call(worker *k)
+{
+    const shape *s = k->s;
+    if (k->mixed.precision == SB_BF16)
+        call_bf16(k);
+    else if (s->backward)
         sb_linear_backward(k->dx, k->dw, NULL, 0, k->y, k->x, k->w, s->n, s->in,
                            s->out);
     else
@@ -86,7 +115,29 @@ static int by_value(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-static double median_rate(const shape *s, int threads)
+static void open_worker(worker *k, const shape *s, sb_precision p)
+{
+    k->s = s;
+    k->x = numbers(s->n * s->in);
+    k->y = numbers(s->n * s->out);
+    k->w = numbers(s->in * s->out);
+    k->dx = numbers(s->n * s->in);
+    k->dw = numbers(s->in * s->out);
+    k->rounded[0] = round_all(k->x, s->n * s->in, p);
+    k->rounded[1] = round_all(k->y, s->n * s->out, p);
+    k->rounded[2] = round_all(k->w, s->in * s->out, p);
+    if (!sb_mixed_open(&k->mixed, p)) abort();
+}
+
+static void close_worker(worker *k)
+{
+    void *owned[] = {k->x,  k->y,          k->w,          k->dx,
+                     k->dw, k->rounded[0], k->rounded[1], k->rounded[2]};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) free(owned[i]);
+    sb_mixed_close(&k->mixed);
+}
+
+static double median_rate(const shape *s, int threads, sb_precision p)
 {
     worker k[THREADS_MAX];
     pthread_barrier_t start;
@@ -94,14 +145,8 @@ static double median_rate(const shape *s, int threads)
     int calls = (int)(6e9 / flop(s)) + 1;
     pthread_barrier_init(&start, NULL, (unsigned)threads + 1);
     for (int t = 0; t < threads; t++) {
-        k[t] = (worker){.s = s,
-                        .x = numbers(s->n * s->in),
-                        .y = numbers(s->n * s->out),
-                        .w = numbers(s->in * s->out),
-                        .dx = numbers(s->n * s->in),
-                        .dw = numbers(s->in * s->out),
-                        .calls = calls,
-                        .start = &start};
+        k[t] = (worker){.calls = calls, .start = &start};
+        open_worker(&k[t], s, p);
         if (pthread_create(&k[t].thread, NULL, work, &k[t]) != 0) abort();
     }
     for (int r = 0; r < REPEATS; r++) {
@@ -112,22 +157,38 @@ static double median_rate(const shape *s, int threads)
     }
     for (int t = 0; t < threads; t++) {
         pthread_join(k[t].thread, NULL);
-        free(k[t].x);
-        free(k[t].y);
-        free(k[t].w);
-        free(k[t].dx);
-        free(k[t].dw);
+        close_worker(&k[t]);
     }
     pthread_barrier_destroy(&start);
     qsort(rate, REPEATS, sizeof *rate, by_value);
     return rate[REPEATS / 2];
 }
 
+static void print_rates(const shape *shapes, size_t n, int threads,
+                        sb_precision p)
+{
+    const char *name = p == SB_BF16 ? "bf16 " : "";
+    double seconds = 0;
+    for (size_t i = 0; i < n; i++) {
+        const shape *h = &shapes[i];
+        double rate = median_rate(h, threads, p);
+        seconds += h->share / rate;
+        printf("%s%s %zux%zux%zu: %d threads %.1f GFLOP/s\n", name, h->name,
+               h->n, h->in, h->out, threads, rate);
+    }
+    printf("%sstep: %d threads %.1f GFLOP/s\n", name, threads, 1 / seconds);
+}
+
 int main(int argc, char **argv)
 {
+    const char *lacks = sb_precision_lacks(SB_BF16), *only = NULL;
+    if (argc > 2 && strchr("fb", *argv[argc - 1])) only = argv[--argc];
+    int fp32 = !only || strcmp(only, "fp32") == 0;
+    int bf16 = only ? strcmp(only, "bf16") == 0 : !lacks;
     int threads = argc > 1 ? atoi(argv[1]) : 2;
-    if (threads < 1 || threads > THREADS_MAX || (argc > 2 && argc != 5)) {
-        fprintf(stderr, "usage: bench_gemm THREADS [D F W]\n");
+    if (threads < 1 || threads > THREADS_MAX || (argc > 2 && argc != 5) ||
+        !(fp32 || bf16)) {
+        fprintf(stderr, "usage: bench_gemm THREADS [D F W] [fp32|bf16]\n");
         return 2;
     }
     size_t D = 768, F = 3072, W = 8000;
@@ -142,17 +203,15 @@ int main(int argc, char **argv)
                             {"slot x query", 512, D, D, 0, 0.066},
                             {"masked x block", 410, D, W, 0, 0.134},
                             {"masked x block, back", 410, D, W, 1, 0.27}};
+    const size_t n = sizeof shapes / sizeof *shapes;
     sb_kernels_start();
+    if (bf16 && lacks) {
+        fprintf(stderr, "bf16: %s\n", lacks);
+        return 77;
+    }
     for (int t = 1; t <= threads; t += threads > 1 ? threads - 1 : 1) {
-        double seconds = 0;
-        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-            const shape *h = &shapes[i];
-            double rate = median_rate(h, t);
-            seconds += h->share / rate;
-            printf("%s %zux%zux%zu: %d threads %.1f GFLOP/s\n", h->name, h->n,
-                   h->in, h->out, t, rate);
-        }
-        printf("step: %d threads %.1f GFLOP/s\n", t, 1 / seconds);
+        if (fp32) print_rates(shapes, n, t, SB_FP32);
+        if (bf16) print_rates(shapes, n, t, SB_BF16);
     }
     return 0;
 }

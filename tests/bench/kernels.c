@@ -109,6 +109,16 @@ static void do_memcpy(void)
     memcpy(y, x, (size_t)BIG * sizeof *y);
 }
 
+static void do_round(void)
+{
+    sb_round(y, x, BIG, SB_BF16);
+}
+
+static void do_round_weights(void)
+{
+    sb_round(y, w, (size_t)D * F, SB_BF16);
+}
+
 static void do_gelu(void)
 {
     sb_gelu_forward(y, x, (size_t)N * F);
@@ -250,6 +260,8 @@ int main(void)
     flops("linear forward", do_linear, gemm);
     flops("attention forward", do_attention, att);
     flops("attention backward", do_attention_back, 2 * att);
+    bytes("round to bf16", do_round, 1.5 * fp * BIG);
+    bytes("round 768x3072 weights", do_round_weights, 1.5 * fp * D * F);
     bytes("gelu forward", do_gelu, 2 * fp * nf);
     bytes("gelu backward", do_gelu_back, 3 * fp * nf);
     bytes("dropout", do_dropout, (2 * fp + 1) * nf);

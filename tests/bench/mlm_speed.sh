@@ -3,10 +3,11 @@
 # Masked language modelling beside a plain PyTorch loop (mlm_torch.py): the same batches, the same cores, in turns;
 # 6 layers, D 768, 12 heads, dropout 0.1, AdamW, clipping, fp32. Medians over the steps after each run's first.
 # usage: tests/bench/mlm_speed.sh [--cases "full8 full64 lines64"] [--steps 4] [--repeats 3] [--threads 2]
-#            [--vocab-size 256000] [--corpus DIR --vocab FILE] [--head-all] [--bf16] [--ranks N] [--ours "--OPTION VALUE ..."]
+#            [--vocab-size 256000] [--corpus DIR --vocab FILE] [--head-all] [--precision fp32] [--bf16] [--ranks N] [--ours "--OPTION VALUE ..."]
 # Cases: full64 and full8 are 64 and 8 sequences of 128 tokens of a made text with Zipf's frequencies; lines64 is 64
 # documents of --corpus cut at 1000 characters, padded to the longest for PyTorch; needs --corpus and its --vocab.
 # --head-all: PyTorch also with logits at all positions, as the common script computes them. --bf16: also in autocast, where the processor has bf16.
+# --precision P: ours. For bf16, "of GEMM" is of what bench_gemm reaches in bf16.
 # --ranks N: instead of PyTorch, N ranks with one thread each (ranks; fast: with --reduce fast) beside one rank with
 # N threads (ours).
 # --ours: more options of `shardbert mlm`. The program is $SB_BUILD/shardbert (build-ci).
@@ -20,7 +21,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=${SB_BUILD:-$here/../../build-ci}
-cases="full8 full64 lines64" steps=4 repeats=3 threads=2 vocab_size=256000 corpus='' vocab='' ranks=1 ours_options=''
+cases="full8 full64 lines64" steps=4 repeats=3 threads=2 vocab_size=256000 corpus='' vocab='' ranks=1 ours_options='' precision=fp32
 programs="ours masked"
 while [ $# -gt 0 ]; do
     case $1 in
@@ -28,17 +29,19 @@ while [ $# -gt 0 ]; do
     --bf16)
         grep -qwE 'avx512_bf16|amx_bf16|bf16' /proc/cpuinfo && programs+=" bf16" || echo "bf16: skipped, not in this processor" >&2
         shift; continue ;;
-    --cases | --steps | --repeats | --threads | --corpus | --vocab) declare "${1#--}=$2" ;;
+    --cases | --steps | --repeats | --threads | --corpus | --vocab | --precision) declare "${1#--}=$2" ;;
     --vocab-size) vocab_size=$2 ;;
     --ranks) ranks=$2 threads=$2 programs="ours ranks fast" ;;
     --ours) ours_options=$2 ;;
-    *) sed -n '5,14s/^# //p' "$0" >&2; exit 2 ;;
+    *) sed -n '5,15s/^# //p' "$0" >&2; exit 2 ;;
     esac
     shift 2
 done
 [ "$steps" -ge 2 ] || { echo "--steps: at least 2, the first is not measured" >&2; exit 2; }
 python=/usr/bin/python3
 [ "$ranks" -gt 1 ] || "$python" -c 'import torch' || { echo "no PyTorch (apt-get install python3-torch)" >&2; exit 77; }
+gemm_in=fp32
+[ "$precision" != bf16 ] || gemm_in=bf16
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 . "$here/../lib.sh"
@@ -92,7 +95,7 @@ run_ours() {
         /usr/bin/env time -a -o "$tmp/rss" -f %M "$build/shardbert" mlm --run "$tmp/run" --corpus "$used_corpus" \
         --vocab "$used_vocab" --init none --threads "$each" --batch $batch --slots "$slots" --max-length $max_length \
         --max-chars $max_chars --clip 1 --steps 1000 --stop-at "$steps" --eval-every 0 --eval-samples 1 --checkpoint-every 0 --seed 1 \
-        --log error "$@" $ours_options >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
+        --precision "$precision" --log error "$@" $ours_options >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
     sed -n 's/^{"step":\([0-9]*\),.*"tokens_per_s":\([^,}]*\).*/\1 \2/p' "$tmp/run/mlm/metrics.jsonl" | took "$program"
     awk -v p="$program" '{ s += $1 } END { print p, s / 1024 }' "$tmp/rss" >>"$tmp/memory"
     rm -rf "$tmp/run"
@@ -123,7 +126,7 @@ median() {
         awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[int(NR / 2) + 1]) / 2 }'
 }
 gemm() { # THREADS
-    sed -n "s/^step: $1 threads \(.*\) GFLOP.*/\1/p" "$tmp/gemm" | sort -n |
+    sed -n "s/^\(bf16 \)*step: $1 threads \(.*\) GFLOP.*/\2/p" "$tmp/gemm" | sort -n |
         awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[int(NR / 2) + 1]) / 2 }'
 }
 
@@ -148,11 +151,11 @@ for case in $cases; do
     size=$(od -An -tu4 -N4 "$tmp/batches")
     rm -f "$tmp"/{steps,memory,gemm}
     for ((round = 1; round <= repeats; round++)); do
-        cores "$build/tests/bench_gemm" "$threads" >>"$tmp/gemm"
+        cores "$build/tests/bench_gemm" "$threads" "$gemm_in" >>"$tmp/gemm"
         for program in $programs; do
             echo "$case, turn $round of $repeats: $program" >&2
             run_program "$program"
-            cores "$build/tests/bench_gemm" "$threads" >>"$tmp/gemm"
+            cores "$build/tests/bench_gemm" "$threads" "$gemm_in" >>"$tmp/gemm"
         done
     done
     report "$case"
