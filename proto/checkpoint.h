@@ -144,7 +144,8 @@ SB_MUST_USE sb_status sb_ckpt_find(const sb_ckpt *c, const char *name,
                                    size_t *index_out);
 /* Elements [first, first + n) of tensor `name` into data. `want` is what the
  * caller expects: another dtype or shape is SB_EINVAL with both in the
- * message. Checksums of the chunks touched are verified. */
+ * message. Checksums of the chunks touched are verified; on failure data is
+ * undefined. */
 SB_MUST_USE sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want,
                                   uint64_t first, uint64_t n, void *data);
 /* Hand all elements of tensor i to `each`, in order, a chunk at a time, each

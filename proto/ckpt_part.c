@@ -181,13 +181,9 @@ static sb_status compare(const sb_ckpt_part *p, int fd)
     sb_message m = {0};
     sb_status st = SB_OK;
     for (size_t i = 0; i < p->ranges && st == SB_OK; i++) {
-        const Shardbert__Range *r = &p->range[i];
-        st = sb_frame_get(fd, p->path, r->offset, bytes, SB_CHUNK_MAX, &m);
-        if (st == SB_OK && (m.frame.bytes != r->bytes || m.frame.crc != r->crc))
-            st = sb_fail(SB_EFORMAT, __FILE__, __LINE__,
-                         "'%s': the frame at byte %" PRIu64
-                         " is not the one that was written",
-                         p->path, r->offset);
+        const Shardbert__Range *x = &p->range[i];
+        const sb_range r = {.offset = x->offset, .frame = {x->bytes, x->crc}};
+        st = sb_chunk_check(fd, p->path, &r, &m);
     }
     sb_free(m.data);
     return st;

@@ -331,6 +331,22 @@ static sb_status read_chunk(sb_ckpt *c, const sb_range *r,
     return SB_OK;
 }
 
+/* Elements [skip, skip + take) of a range. */
+static sb_status read_elements(sb_ckpt *c, const sb_range *r, size_t item,
+                               uint64_t skip, uint64_t take, void *to)
+{
+    int done;
+    Shardbert__TensorChunk *chunk;
+    SB_TRY(open_part(c, r->part));
+    SB_TRY(sb_chunk_get(c->fd, c->opened_name, r, item, skip, take, to,
+                        &c->message, &done));
+    if (done) return SB_OK;
+    SB_TRY(read_chunk(c, r, &chunk));
+    memcpy(to, chunk->data.data + skip * item, take * item);
+    shardbert__tensor_chunk__free_unpacked(chunk, NULL);
+    return SB_OK;
+}
+
 static void shape_text(const sb_tensor *t, char text[128])
 {
     size_t n = (size_t)snprintf(text, 128, "%s [",
@@ -387,10 +403,7 @@ sb_status sb_ckpt_get(sb_ckpt *c, const sb_tensor *want, uint64_t first,
         const sb_range *r = &c->range[k];
         uint64_t skip = first - r->first, take = r->n - skip;
         if (take > n) take = n;
-        Shardbert__TensorChunk *chunk;
-        SB_TRY(about(c, read_chunk(c, r, &chunk)));
-        memcpy(to, chunk->data.data + skip * item, take * item);
-        shardbert__tensor_chunk__free_unpacked(chunk, NULL);
+        SB_TRY(about(c, read_elements(c, r, item, skip, take, to)));
         to += take * item;
         first += take;
         n -= take;

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,27 +16,26 @@
 
 /* ---- frames: writing ----------------------------------------------------- */
 
-typedef struct measure {
-    ProtobufCBuffer base; /* first: protobuf-c hands us this pointer back */
-    uint64_t bytes;
-    uint32_t crc;
-} measure;
-
-static void measure_append(ProtobufCBuffer *b, size_t n, const uint8_t *data)
-{
-    measure *m = (measure *)b;
-    m->bytes += n;
-    m->crc = sb_crc32c(m->crc, data, n);
-}
+/* While a piece is summed up it comes into the cache, where the system finds it
+ * when it is written. */
+enum { PIECE = 256 << 10 };
 
 typedef struct stream {
-    ProtobufCBuffer base;
+    ProtobufCBuffer base; /* first: protobuf-c hands us this pointer back */
     sb_out *out;
+    uint32_t crc;
 } stream;
 
 static void stream_append(ProtobufCBuffer *b, size_t n, const uint8_t *data)
 {
-    sb_out_put(((stream *)b)->out, data, n);
+    stream *s = (stream *)b;
+    while (n) {
+        size_t k = n < PIECE ? n : PIECE;
+        s->crc = sb_crc32c(s->crc, data, k);
+        sb_out_put(s->out, data, k);
+        data += k;
+        n -= k;
+    }
 }
 
 static void put_u32(uint8_t *p, uint32_t v)
@@ -45,7 +43,7 @@ static void put_u32(uint8_t *p, uint32_t v)
     for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * i);
 }
 
-static uint32_t get_u32(const uint8_t *p)
+uint32_t sb_get_u32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
            (uint32_t)p[3] << 24;
@@ -54,28 +52,26 @@ static uint32_t get_u32(const uint8_t *p)
 sb_status sb_frame_put(sb_out *o, const ProtobufCMessage *m, size_t cap,
                        sb_frame *frame_out)
 {
-    measure size = {{measure_append}, 0, 0};
-    protobuf_c_message_pack_to_buffer(m, &size.base);
-    SB_REQUIRE(size.bytes <= cap, SB_ELIMIT,
+    size_t bytes = protobuf_c_message_get_packed_size(m);
+    SB_REQUIRE(bytes <= cap, SB_ELIMIT,
                "a message of %s is larger than its limit of %s",
-               sb_bytes_text(size.bytes), sb_bytes_text(cap));
-    sb_frame f = {(uint32_t)size.bytes, size.crc};
-    uint8_t head[SB_FRAME_HEAD];
-    put_u32(head, f.bytes);
-    put_u32(head + 4, f.crc);
+               sb_bytes_text(bytes), sb_bytes_text(cap));
+    uint64_t at = sb_out_bytes(o);
+    uint8_t head[SB_FRAME_HEAD] = {0};
+    put_u32(head, (uint32_t)bytes);
     sb_out_put(o, head, sizeof head);
-    stream out = {{stream_append}, o};
-    protobuf_c_message_pack_to_buffer(m, &out.base);
-    *frame_out = f;
+    stream s = {{stream_append}, o, 0};
+    protobuf_c_message_pack_to_buffer(m, &s.base);
+    put_u32(head + 4, s.crc);
+    sb_out_put_at(o, at, head, sizeof head);
+    *frame_out = (sb_frame){(uint32_t)bytes, s.crc};
     return SB_OK;
 }
 
 /* ---- frames: reading ----------------------------------------------------- */
 
-enum { READ_AHEAD = SB_CHUNK_MAX };
-
-static sb_status read_at(int fd, const char *name, uint64_t at, uint8_t *data,
-                         size_t bytes)
+sb_status sb_read_at(int fd, const char *name, uint64_t at, uint8_t *data,
+                     size_t bytes)
 {
     while (bytes) {
         ssize_t got = pread(fd, data, bytes, (off_t)at);
@@ -98,18 +94,14 @@ sb_status sb_frame_get(int fd, const char *name, uint64_t at,
     uint8_t head[SB_FRAME_HEAD];
     SB_REQUIRE(at <= file_bytes && file_bytes - at >= sizeof head, SB_EFORMAT,
                "'%s' ends inside of a frame at byte %" PRIu64, name, at);
-    SB_TRY(read_at(fd, name, at, head, sizeof head));
-    sb_frame f = {get_u32(head), get_u32(head + 4)};
+    SB_TRY(sb_read_at(fd, name, at, head, sizeof head));
+    sb_frame f = {sb_get_u32(head), sb_get_u32(head + 4)};
     SB_REQUIRE(f.bytes <= cap && f.bytes <= file_bytes - at - sizeof head,
                SB_EFORMAT,
                "'%s': the frame at byte %" PRIu64 " has a wrong length (%u)",
                name, at, f.bytes);
-    /* The disk can fetch what is likely to be asked for next meanwhile. */
-    if (f.bytes >= READ_AHEAD / 2)
-        (void)posix_fadvise(fd, (off_t)(at + sizeof head + f.bytes), READ_AHEAD,
-                            POSIX_FADV_WILLNEED);
     SB_TRY(sb_grow(&m->data, &m->cap, (size_t)f.bytes + 1, 1, "a message"));
-    SB_TRY(read_at(fd, name, at + sizeof head, m->data, f.bytes));
+    SB_TRY(sb_read_at(fd, name, at + sizeof head, m->data, f.bytes));
     SB_REQUIRE(sb_crc32c(0, m->data, f.bytes) == f.crc, SB_EFORMAT,
                "'%s' is damaged: wrong checksum of the frame at byte %" PRIu64,
                name, at);

@@ -34,8 +34,7 @@ typedef struct sb_frame {
     uint32_t bytes, crc;
 } sb_frame;
 
-/* Append `m` in its frame. Packed twice: once for length and checksum, once
- * into the file, so that a payload is never copied. SB_ELIMIT if it is longer
+/* Append `m` in its frame; a payload is not copied. SB_ELIMIT if it is longer
  * than `cap`; failures to write are reported by sb_out_close. */
 SB_MUST_USE sb_status sb_frame_put(sb_out *o, const ProtobufCMessage *m,
                                    size_t cap, sb_frame *frame_out);
@@ -54,14 +53,19 @@ SB_MUST_USE sb_status sb_frame_get(int fd, const char *name, uint64_t at,
 
 /* The message of a verified frame; free with
  * protobuf_c_message_free_unpacked(m, NULL). `name` (of the file) and
- * `what` it should be are used in messages. SB_ENOMEM; `code` if it is none, or would take more than
- * SB_UNPACK_TIMES its length in memory (of empty messages in a message). */
+ * `what` it should be are used in messages. SB_ENOMEM; `code` if it is none, or
+ * would take more than SB_UNPACK_TIMES its length in memory (of empty messages
+ * in a message). */
 enum { SB_UNPACK_TIMES = 24 };
 SB_MUST_USE sb_status sb_message_unpack(const ProtobufCMessageDescriptor *type,
                                         const void *data, size_t bytes,
                                         const char *name, const char *what,
                                         sb_status code,
                                         ProtobufCMessage **message_out);
+uint32_t sb_get_u32(const uint8_t *p); /* little-endian */
+/* SB_EIO; SB_EFORMAT: the file ends before. */
+SB_MUST_USE sb_status sb_read_at(int fd, const char *name, uint64_t at,
+                                 uint8_t *data, size_t bytes);
 
 /* ---- names --------------------------------------------------------------- */
 
@@ -83,6 +87,20 @@ typedef struct sb_range {
     uint64_t first, n, offset;
     sb_frame frame;
 } sb_range;
+
+/* ---- chunks (chunk.c) ---------------------------------------------------- */
+
+/* Is the frame of `r` there and sound? m: scratch. */
+SB_MUST_USE sb_status sb_chunk_check(int fd, const char *name,
+                                     const sb_range *r, sb_message *m);
+/* Elements [first, first + n) of the chunk of `r`, of `item` bytes each, to
+ * `to`; all of its frame is verified. *ours_out = 0, and nothing else: its
+ * message is laid out in a way that only protobuf-c can tell. m: scratch. */
+SB_MUST_USE sb_status sb_chunk_get(int fd, const char *name, const sb_range *r,
+                                   size_t item, uint64_t first, uint64_t n,
+                                   void *to, sb_message *m, int *ours_out);
+
+/* ---- tables, checked ----------------------------------------------------- */
 
 /* Names that are set, short, printable and different; shapes that can be
  * addressed. */

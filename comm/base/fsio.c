@@ -313,7 +313,10 @@ sb_status sb_out_open(const char *path, sb_out **out)
     return SB_OK;
 }
 
-static void out_raw(sb_out *o, const char *p, size_t n)
+enum { AT_END = -1 };
+
+/* From byte `at` on, or AT_END. */
+static void out_raw(sb_out *o, off_t at, const char *p, size_t n)
 {
     while (n && !o->error) {
         if (fault("write", &write_calls)) {
@@ -321,7 +324,8 @@ static void out_raw(sb_out *o, const char *p, size_t n)
             return;
         }
         size_t piece = n < (1u << 30) ? n : (1u << 30);
-        ssize_t put = write(o->fd, p, piece);
+        ssize_t put =
+            at == AT_END ? write(o->fd, p, piece) : pwrite(o->fd, p, piece, at);
         sb_life_beat();
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) {
@@ -330,25 +334,42 @@ static void out_raw(sb_out *o, const char *p, size_t n)
         }
         p += put;
         n -= (size_t)put;
+        if (at != AT_END) at += put;
     }
+}
+
+static void flush(sb_out *o)
+{
+    out_raw(o, AT_END, o->buffer, o->used);
+    o->used = 0;
 }
 
 void sb_out_put(sb_out *o, const void *data, size_t bytes)
 {
-    o->bytes += bytes;
     if (bytes < sizeof o->buffer - o->used) {
         memcpy(o->buffer + o->used, data, bytes);
         o->used += bytes;
+        o->bytes += bytes;
         return;
     }
-    out_raw(o, o->buffer, o->used);
-    o->used = 0;
-    out_raw(o, data, bytes);
+    flush(o);
+    out_raw(o, AT_END, data, bytes);
+    o->bytes += bytes;
     /* The disk begins now, not at the end. Only a hint. */
     if (o->error || o->bytes - o->sent < SEND) return;
     (void)sync_file_range(o->fd, (off_t)o->sent, (off_t)(o->bytes - o->sent),
                           SYNC_FILE_RANGE_WRITE);
     o->sent = o->bytes;
+}
+
+void sb_out_put_at(sb_out *o, uint64_t at, const void *data, size_t bytes)
+{
+    uint64_t first = o->bytes - o->used; /* in the buffer */
+    if (at < first) flush(o);
+    if (at < first)
+        out_raw(o, (off_t)at, data, bytes);
+    else
+        memcpy(o->buffer + (at - first), data, bytes);
 }
 
 uint64_t sb_out_bytes(const sb_out *o)
@@ -364,7 +385,7 @@ static void out_free(sb_out *o)
 
 sb_status sb_out_close(sb_out *o)
 {
-    out_raw(o, o->buffer, o->used);
+    flush(o);
     if (!o->error && do_sync(o->fd) != 0) o->error = errno;
     if (close(o->fd) != 0 && !o->error) o->error = errno;
     sb_status st = SB_OK;

@@ -56,6 +56,8 @@ typedef struct sb_out sb_out;
 /* Creates (fails if it exists). */
 SB_MUST_USE sb_status sb_out_open(const char *path, sb_out **out);
 void sb_out_put(sb_out *o, const void *data, size_t bytes);
+/* Put other bytes in the place of some that were put, from byte `at` on. */
+void sb_out_put_at(sb_out *o, uint64_t at, const void *data, size_t bytes);
 uint64_t sb_out_bytes(const sb_out *o); /* put so far */
 /* Flush, fsync, close, free; the first error of the file's life. */
 SB_MUST_USE sb_status sb_out_close(sb_out *o);

@@ -9,8 +9,8 @@
 #
 # taken: from the end of the step before until the end of the one during which the copy was made and writing began;
 # written: later steps that lie wholly or partly in the time of writing. Medians over all saves, but the last, which is
-# written at once. Reading fills memory that was touched before; cat reads to /dev/null. Every file is written to new
-# blocks, and dropped from the cache before it is read.
+# written at once. Every file is written to new blocks, and dropped from the cache before it is read. Reading fills one
+# panel of memory again and again, as cat does.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=${SB_BUILD:-$here/../../build-ci}

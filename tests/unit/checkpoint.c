@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * checkpoint.c - tests of proto/: codec.c and ckpt_*.c. */
+#define _GNU_SOURCE /* memmem */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "comm/base/hash.h"
 #include "tests/unit/made_checkpoint.h"
 
 static void what_was_saved_comes_back(void **state)
@@ -220,6 +222,37 @@ static void debris_of_a_killed_run_is_removed(void **state)
     assert_int_equal(read_all(1), SB_OK);
 }
 
+/* Other writers may order a message's fields as they like. */
+static void a_chunk_with_its_fields_in_another_order_is_read_too(void **state)
+{
+    (void)state;
+    static const unsigned char ours[] = {0x08, 2, 0x18, 1, 0x22, 4},
+                               other[] = {0x18, 1, 0x08, 2, 0x22, 4};
+    static const plan all[] = {{2, 0, 1}, {0, 0, CELLS}, {1, 0, 3}};
+    void *desc;
+    size_t bytes, file_bytes;
+    sb_ckpt_meta m = meta_of(1);
+    char *path = sb_format("%s/.tmp-ckpt-000000001/part-00000.pb", dir), *file;
+    assert_int_equal(sb_ckpt_begin(dir, 1), SB_OK);
+    assert_int_equal(write_part(1, 0, all, 3, &desc, &bytes), SB_OK);
+    assert_int_equal(sb_file_read(path, 1 << 16, &file, &file_bytes), SB_OK);
+    assert_memory_equal(file + 8, ours, sizeof ours);
+    memcpy(file + 8, other, sizeof other);
+    uint32_t crc = sb_crc32c(0, file + 8, sizeof other + 4);
+    char *in_desc = memmem(desc, bytes, file + 4, sizeof crc);
+    assert_non_null(in_desc);
+    memcpy(in_desc, &crc, sizeof crc);
+    memcpy(file + 4, &crc, sizeof crc);
+    assert_int_equal(sb_file_write(path, file, file_bytes), SB_OK);
+    const void *list = desc;
+    assert_int_equal(sb_ckpt_commit(dir, &m, table, TENSORS, &list, &bytes, 1),
+                     SB_OK);
+    assert_int_equal(read_all(1), SB_OK);
+    sb_free(desc);
+    sb_free(file);
+    sb_free(path);
+}
+
 static void a_large_tensor_is_cut_into_chunks(void **state)
 {
     (void)state;
@@ -267,6 +300,7 @@ int main(void)
         T(the_newest_is_the_one_with_the_highest_step),
         T(every_nth_is_kept_beside_the_newest),
         T(debris_of_a_killed_run_is_removed),
+        T(a_chunk_with_its_fields_in_another_order_is_read_too),
         T(a_large_tensor_is_cut_into_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
