@@ -76,8 +76,7 @@ sb_status sb_pieces_copy(const sb_tensor *table, sb_piece *piece, size_t pieces,
     uint64_t bytes = sb_pieces_bytes(table, piece, pieces);
     size_t strips = (size_t)((bytes + STRIP - 1) / STRIP);
     if (pool) SB_TRY(sb_pool_run(pool, strips, copy_strip, &c));
-    for (size_t i = 0; !pool && i < strips; i++)
-        SB_TRY(copy_strip(&c, i, 0));
+    for (size_t i = 0; !pool && i < strips; i++) SB_TRY(copy_strip(&c, i, 0));
     char *at = to;
     for (size_t i = 0; i < pieces; i++) {
         piece[i].data = at;

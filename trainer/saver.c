@@ -90,8 +90,7 @@ sb_status sb_saver_open(sb_comm *c, const sb_saver_options *o,
 
 static void release(save *w)
 {
-    void *owned[] = {w->meta.config, w->table, w->piece,
-                     w->desc,        w->all,   w->n};
+    void *owned[] = {w->meta.config, w->table, w->piece, w->desc, w->all, w->n};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
     memset(w, 0, sizeof *w);
@@ -122,9 +121,8 @@ static sb_status write_part(sb_saver *s)
     double start = sb_now(), synced;
     sb_ckpt_part *p;
     if (!sb_pieces_bytes(w->table, w->piece, w->pieces)) return SB_OK;
-    SB_TRY(sb_ckpt_part_open(s->dir, w->meta.step,
-                             (uint32_t)sb_comm_rank(s->c), w->table, w->tensors,
-                             &p));
+    SB_TRY(sb_ckpt_part_open(s->dir, w->meta.step, (uint32_t)sb_comm_rank(s->c),
+                             w->table, w->tensors, &p));
     sb_status st;
     SB_GOTO(st, sb_pieces_put(p, w->table, w->piece, w->pieces), fail);
     SB_GOTO(st, sb_ckpt_part_sync(p), fail);
@@ -167,8 +165,7 @@ static sb_status commit(const sb_saver *s)
 static sb_status commit_and_prune(sb_saver *s)
 {
     SB_TRY(commit(s));
-    if (s->o.keep &&
-        sb_ckpt_prune(s->dir, s->o.keep, s->o.keep_every) != SB_OK)
+    if (s->o.keep && sb_ckpt_prune(s->dir, s->o.keep, s->o.keep_every) != SB_OK)
         s->now.stays = *sb_error_last();
     return SB_OK;
 }
@@ -178,7 +175,8 @@ static sb_status work(void *context, size_t task, int worker)
     (void)task;
     sb_saver *s = context;
     sb_status st = SB_OK;
-    if (worker > 0) /* Linux: of this thread alone */
+    /* Linux: of this thread alone */
+    if (worker > 0 && getpriority(PRIO_PROCESS, 0) < WRITER_NICE)
         (void)setpriority(PRIO_PROCESS, 0, WRITER_NICE);
     if (s->phase == WRITING)
         st = write_part(s);
@@ -318,7 +316,8 @@ static sb_status take(sb_saver *s, const sb_ckpt_meta *meta,
     w->meta.config = sb_format("%s", meta->config ? meta->config : "");
     SB_REQUIRE(w->meta.config, SB_ENOMEM, "out of memory: configuration");
     SB_TRY(sb_alloc(tensors, sizeof *table, "checkpoint's tensors", &w->table));
-    SB_TRY(sb_alloc(npieces, sizeof *pieces, "checkpoint's tensors", &w->piece));
+    SB_TRY(
+        sb_alloc(npieces, sizeof *pieces, "checkpoint's tensors", &w->piece));
     SB_TRY(sb_alloc(2 * (size_t)sb_comm_size(s->c), sizeof *w->n, "part list",
                     &w->n));
     memcpy(w->table, table, tensors * sizeof *table);
@@ -326,8 +325,9 @@ static sb_status take(sb_saver *s, const sb_ckpt_meta *meta,
     w->tensors = tensors;
     w->pieces = npieces;
     if (!s->behind) return SB_OK;
-    SB_REQUIRE(bytes <= s->o.room, SB_EBUG, "%s are to be saved, room is for %s",
-               sb_bytes_text(bytes), sb_bytes_text(s->o.room));
+    SB_REQUIRE(bytes <= s->o.room, SB_EBUG,
+               "%s are to be saved, room is for %s", sb_bytes_text(bytes),
+               sb_bytes_text(s->o.room));
     return sb_pieces_copy(table, w->piece, npieces, s->copy, s->o.pool);
 }
 

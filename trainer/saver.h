@@ -26,9 +26,9 @@ typedef struct sb_saver_options {
     const char *dir;
     unsigned keep;       /* newest checkpoints that are kept, 0: all */
     uint64_t keep_every; /* and those of multiples of this step, 0: none */
-    uint64_t room;       /* of this rank's pieces, in bytes: what a copy takes */
-    int behind;          /* there is memory for `room`; equal on all ranks */
-    sb_pool *pool;       /* borrowed, idle at every save: copies; or NULL */
+    uint64_t room; /* of this rank's pieces, in bytes: what a copy takes */
+    int behind;    /* there is memory for `room`; equal on all ranks */
+    sb_pool *pool; /* borrowed, idle at every save: copies; or NULL */
 } sb_saver_options;
 
 /* SB_ENOMEM. */

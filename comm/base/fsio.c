@@ -308,8 +308,8 @@ static void out_raw(sb_out *o, off_t at, const char *p, size_t n)
             return;
         }
         size_t piece = n < (1u << 30) ? n : (1u << 30);
-        ssize_t put = at == AT_END ? write(o->fd, p, piece)
-                                   : pwrite(o->fd, p, piece, at);
+        ssize_t put =
+            at == AT_END ? write(o->fd, p, piece) : pwrite(o->fd, p, piece, at);
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) {
             o->error = errno;

@@ -47,13 +47,13 @@ static sb_saver *open_saver(unsigned keep, uint64_t every, int behind)
 {
     sb_piece p[2];
     sb_saver *s;
-    const sb_saver_options o = {
-        .dir = dir,
-        .keep = keep,
-        .keep_every = every,
-        .room = sb_pieces_bytes(table, p, own_pieces(p)),
-        .behind = behind,
-        .pool = pool};
+    const sb_saver_options o = {.dir = dir,
+                                .keep = keep,
+                                .keep_every = every,
+                                .room =
+                                    sb_pieces_bytes(table, p, own_pieces(p)),
+                                .behind = behind,
+                                .pool = pool};
     OK(sb_saver_open(comm, &o, &s));
     return s;
 }

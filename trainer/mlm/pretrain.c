@@ -41,8 +41,8 @@ static sb_status save(run *r, sb_save_when when)
 {
     if (r->saved == r->step && r->step)
         return when == SB_SAVE_NOW ? sb_saver_finish(r->saver) : SB_OK;
-    SB_TRY(sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence,
-                       when));
+    SB_TRY(
+        sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence, when));
     r->saved = r->step;
     r->saved_at = sb_now();
     return SB_OK;

@@ -142,9 +142,8 @@ static void say(sb_comm *c, const sb_mlm_options *o, const sb_mlm_plan *p)
 {
     const sb_mlm_sizes *s = &p->sizes;
     uint64_t copy = p->behind ? s->copy : 0;
-    uint64_t most[] = {s->table,       s->encoder, s->sums,
-                       s->activations, s->logits,  total(s) + copy,
-                       copy};
+    uint64_t most[] = {s->table,  s->encoder,      s->sums, s->activations,
+                       s->logits, total(s) + copy, copy};
     /* of the rank that has the fewest, unless no rank lacks any */
     uint64_t lacks = p->slots - p->micro, fewest = UINT64_MAX - p->micro;
     sb_comm_max_u64(c, most, 7);
