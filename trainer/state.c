@@ -25,18 +25,19 @@ void sb_state_build(int onednn, char build_out[128])
     snprintf(build_out, 128, "shardbert %s, %s%.60s, OpenBLAS %.24s, %s",
              SB_VERSION, compiler, __VERSION__, sb_kernels_core(),
              sb_kernels_set());
+    char version[16];
     size_t n = strlen(build_out);
-    if (onednn)
-        snprintf(build_out + n, 128 - n, ", oneDNN %s %s", sb_kernels_onednn(),
+    if (onednn && sb_kernels_onednn(version))
+        snprintf(build_out + n, 128 - n, ", oneDNN %s %s", version,
                  sb_kernels_onednn_set());
 }
 
 void sb_state_version(char version_out[256])
 {
-    char build[128];
-    int onednn = sb_kernels_onednn() != NULL;
-    sb_state_build(onednn, build);
-    snprintf(version_out, 256, "%s, %s%s", build, onednn ? "" : "no oneDNN, ",
+    char build[128], onednn[16];
+    sb_state_build(1, build);
+    snprintf(version_out, 256, "%s, %s%s", build,
+             sb_kernels_onednn(onednn) ? "" : "no oneDNN, ",
              sb_precision_lacks(SB_BF16) ? "no bf16 here" : "bf16");
 }
 

@@ -30,8 +30,8 @@ void sb_kernels_start(void);
 const char *sb_kernels_core(void);
 /* The instruction set our own kernels take: "AVX-512", "AVX2", "baseline". */
 const char *sb_kernels_set(void);
-/* oneDNN's version of this build, "2.6.3"; NULL: built without. Static. */
-const char *sb_kernels_onednn(void);
+/* The version of oneDNN, "2.6.3", and 1; "" and 0: built without. */
+int sb_kernels_onednn(char version_out[16]);
 /* The instruction set that oneDNN may use here: "avx512_core_bf16". */
 const char *sb_kernels_onednn_set(void);
 

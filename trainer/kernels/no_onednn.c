@@ -4,9 +4,10 @@
 
 #include "trainer/kernels/kernels.h"
 
-const char *sb_kernels_onednn(void)
+int sb_kernels_onednn(char version_out[16])
 {
-    return NULL;
+    version_out[0] = '\0';
+    return 0;
 }
 
 const char *sb_kernels_onednn_set(void)

@@ -22,13 +22,23 @@ struct sb_onednn {
  * with the compiler's own, which may be another. Holds for this thread. */
 extern void omp_set_num_threads(int n);
 
-#define TEXT_(x) #x
-#define TEXT(x)  TEXT_(x)
-
-const char *sb_kernels_onednn(void)
+/* n < 100 */
+static char *put_number(char *to, int n)
 {
-    return TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(
-        DNNL_VERSION_PATCH);
+    if (n >= 10) *to++ = (char)('0' + n / 10 % 10);
+    *to++ = (char)('0' + n % 10);
+    return to;
+}
+
+int sb_kernels_onednn(char version_out[16])
+{
+    const dnnl_version_t *v = dnnl_version(); /* of the library that runs */
+    char *to = put_number(version_out, v->major);
+    *to++ = '.';
+    to = put_number(to, v->minor);
+    *to++ = '.';
+    *put_number(to, v->patch) = '\0';
+    return 1;
 }
 
 const char *sb_kernels_onednn_set(void)

@@ -8,11 +8,12 @@
 
 sb_status sb_precision_check(sb_precision p)
 {
+    char version[16];
     const char *why = sb_precision_lacks(p);
     if (!why) return SB_OK;
     sb_fail(SB_EINVAL, __FILE__, __LINE__, "precision = bf16 cannot be had: %s",
             why);
-    if (!sb_kernels_onednn())
+    if (!sb_kernels_onednn(version))
         return sb_hint("install oneDNN (Debian: libdnnl-dev) and build again; "
                        "or --precision fp32");
     return sb_hint("--precision fp32; bf16-emulated computes the same as bf16, "
@@ -21,7 +22,9 @@ sb_status sb_precision_check(sb_precision p)
 
 void sb_precision_say(sb_precision p)
 {
+    char version[16];
     const char *set = sb_kernels_onednn_set();
+    sb_kernels_onednn(version);
     if (p == SB_FP32)
         sb_log(SB_LOG_INFO, "matrix products in fp32 (OpenBLAS %s)",
                sb_kernels_core());
@@ -33,7 +36,7 @@ void sb_precision_say(sb_precision p)
     else
         sb_log(SB_LOG_INFO,
                "matrix products in bf16 (oneDNN %s, %s%s); all else in fp32",
-               sb_kernels_onednn(), set,
+               version, set,
                strstr(set, "bf16") || strstr(set, "amx")
                    ? ""
                    : ", without instructions for it: slower than fp32");

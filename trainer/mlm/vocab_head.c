@@ -21,7 +21,6 @@ struct sb_head {
     int32_t *column;    /* [workers, group] the target's column in a block */
     void *rounded;      /* [own rows, D]                                  */
     sb_mixed *mixed;    /* [workers]                                      */
-    char *room;         /* of the workers' mixed                          */
     size_t *cut;        /* [size + 1]                                     */
     double *hit, *loss; /* [M] the target's logit, and the loss           */
     float *top;         /* [M] the largest logit                          */
@@ -49,32 +48,38 @@ uint64_t sb_head_bytes(const sb_comm *c, uint64_t vocab, uint64_t block,
     uint64_t floats =
         own * block + 2 * blocks + 2 + (uint64_t)threads + trees * dim;
     return group * floats * sizeof(float) + own * block * dim * size +
-           (uint64_t)threads *
-               (group * (block + dim) * size + sb_mixed_hidden(precision)) +
+           (uint64_t)threads * group * (block + dim) * size +
            sb_reduction_bytes(c, blocks, group * dim, group * dim, reduce);
 }
 
-/* Room of one worker: the rounded gradient of a block's logits, and z. */
+/* A worker rounds z and the gradient of a block's logits. */
 static sb_status open_mixed(sb_head *h)
 {
     const sb_table *t = h->table;
-    size_t n = (size_t)sb_pool_workers(h->pool), G = h->o.group, all;
-    size_t size = sb_rounded_size(h->o.precision), dy, x, each;
+    size_t workers = (size_t)sb_pool_workers(h->pool), G = h->o.group;
+    size_t size = sb_rounded_size(h->o.precision), all;
     size_t block = (size_t)(t->block < t->vocab ? t->block : t->vocab);
-    SB_REQUIRE(!__builtin_mul_overflow(G * size, block, &dy) &&
-                   !__builtin_mul_overflow(G * size, t->dim, &x) &&
-                   !__builtin_add_overflow(dy, x, &each) &&
-                   !__builtin_mul_overflow(t->last - t->first, t->dim, &all),
-               SB_ELIMIT, "%zu positions at once do not fit in memory", G);
+    SB_REQUIRE(!__builtin_mul_overflow(t->last - t->first, t->dim, &all),
+               SB_ELIMIT, "a table's rounded rows do not fit in memory");
     SB_TRY(sb_reserve(all, size, "rounded rows", &h->rounded));
-    SB_TRY(sb_alloc(n, sizeof *h->mixed, "output layer", &h->mixed));
-    SB_TRY(sb_reserve(n, each, "rounded logits", &h->room));
-    for (size_t i = 0; i < n; i++) {
-        SB_TRY(sb_precision_open(h->o.precision, &h->mixed[i]));
-        h->mixed[i].dy = h->room + i * each;
-        h->mixed[i].x = h->room + i * each + dy;
+    SB_TRY(sb_alloc(workers, sizeof *h->mixed, "output layer", &h->mixed));
+    for (size_t i = 0; i < workers; i++) {
+        sb_mixed *g = &h->mixed[i];
+        SB_TRY(sb_precision_open(h->o.precision, g));
+        SB_TRY(sb_reserve(block * size, G, "rounded logits", &g->dy));
+        SB_TRY(sb_reserve(t->dim * size, G, "rounded vectors", &g->x));
     }
     return SB_OK;
+}
+
+static void close_mixed(sb_head *h)
+{
+    for (int i = 0; h->mixed && i < sb_pool_workers(h->pool); i++) {
+        sb_mixed_close(&h->mixed[i]);
+        sb_free(h->mixed[i].dy);
+        sb_free(h->mixed[i].x);
+    }
+    sb_free(h->mixed);
 }
 
 static sb_status open_local(sb_head *h)
@@ -126,10 +131,8 @@ void sb_head_close(sb_head *h)
     if (!h) return;
     for (int i = 0; i < 2; i++) sb_tree_close(h->tree[i]);
     sb_reduction_close(h->sum);
-    for (int i = 0; h->mixed && i < sb_pool_workers(h->pool); i++)
-        sb_mixed_close(&h->mixed[i]);
-    void *owned[] = {h->logits, h->pair,    h->lse,   h->column,
-                     h->cut,    h->rounded, h->mixed, h->room};
+    close_mixed(h);
+    void *owned[] = {h->logits, h->pair, h->lse, h->column, h->cut, h->rounded};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sb_free(owned[i]);
     void *grown[] = {h->hit, h->loss, h->top, h->correct};
