@@ -9,20 +9,23 @@ cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSB_WERROR=ON \
     -DSB_SANITIZE=thread >/dev/null
 threaded="pool tree model hogwild stream"
 # shellcheck disable=SC2046,SC2086
-cmake --build "$dir" --target shardbert $(printf 'unit_%s ' $threaded)
+cmake --build "$dir" --target shardbert mpi_saver $(printf 'unit_%s ' $threaded)
 for t in $threaded; do
     TSAN_OPTIONS=halt_on_error=1 "$dir/tests/unit_$t"
 done
 
-# word2vec with threads, with memory that ranks share, and with exchanges beside
-# training; judged on the way. MPI itself is not compiled for this.
 . tests/lib.sh
+export TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1" # MPI itself is not compiled for this
+mpi 2 "$dir/tests/mpi_saver"
+
+# word2vec with threads, with memory that ranks share, and with exchanges beside
+# training; judged on the way.
 own_folder
 small_run "$SB_BUILD/shardbert" base 600
 printf ': few\nthe of to a\nof the a to\n' >questions
 word2vec() { # NP OPTION...
     rm -rf base/word2vec
-    TSAN_OPTIONS="exitcode=66 ignore_noninstrumented_modules=1" mpi "$1" "$dir/shardbert" word2vec --run base \
+    mpi "$1" "$dir/shardbert" word2vec --run base \
         --dim 16 --epochs 20 --log error --evaluations 3 --analogies questions --checkpoint-minutes 0.0001 "${@:2}"
 }
 word2vec 1 --threads 2
