@@ -12,7 +12,7 @@ beside_mpi="exitcode=66 ignore_noninstrumented_modules=1"
 if [ -z "${SB_LONG:-}" ]; then
     threaded="pool tree model hogwild stream"
     # shellcheck disable=SC2046,SC2086
-    cmake --build "$dir" --target shardbert $(printf 'unit_%s ' $threaded)
+    cmake --build "$dir" --target shardbert mpi_saver $(printf 'unit_%s ' $threaded)
     for t in $threaded; do
         TSAN_OPTIONS=halt_on_error=1 "$dir/tests/unit_$t"
     done
@@ -25,6 +25,7 @@ fi
 own_folder
 small_run "$SB_BUILD/shardbert" base 600
 export TSAN_OPTIONS="$beside_mpi"
+mpi 2 "$dir/tests/mpi_saver"
 
 # With threads, with memory that ranks share, and with exchanges beside
 # training; judged on the way.

@@ -97,8 +97,8 @@ if [ "$repeats" -gt 0 ]; then
     for ((i = 1; i <= repeats; i++)); do
         # Whoever comes second may find another disk: in turns.
         if ((i % 2)); then order="ours other"; else order="other ours"; fi
-        for who in $order; do [ $who = ours ] && write_ours $i || write_dd $i; done
-        for who in $order; do [ $who = ours ] && read_ours $i || read_cat $i; done
+        for who in $order; do if [ "$who" = ours ]; then write_ours "$i"; else write_dd "$i"; fi; done
+        for who in $order; do if [ "$who" = ours ]; then read_ours "$i"; else read_cat "$i"; fi; done
     done
     for pair in "write dd" "read cat"; do
         read -r ours other <<<"$pair"

@@ -82,9 +82,10 @@ stops word2vec hours.log word2vec hours 2 --max-hours 1e-9
 find hours/word2vec -name 'ckpt-*' | grep -q . || fail "word2vec: no checkpoint"
 word2vec hours 2
 same hours word2vec never
-ingest=("$shardbert" ingest --run base --corpus again --source text:base/text.txt --documents paragraph --held-out 0.1
-    --block-tokens 1024)
-again() { "${ingest[@]}" "$@" 2>ingest.log; }
-stops ingest ingest.log again --max-hours 1e-9
-again
+ingest() {
+    "$shardbert" ingest --run base --corpus again --source text:base/text.txt --documents paragraph --held-out 0.1 \
+        --block-tokens 1024 "$@" 2>ingest.log
+}
+stops ingest ingest.log ingest --max-hours 1e-9
+ingest --max-hours 1
 cmp again/train-00000.mdb base/corpus/train-00000.mdb || fail "ingest: another corpus"
