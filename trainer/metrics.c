@@ -189,8 +189,9 @@ sb_status sb_metrics_close(sb_metrics *m)
     m->file = NULL;
     sb_status st = sb_events_close(m->events);
     if (m->error)
-        st = sb_fail(SB_EIO, __FILE__, __LINE__, "cannot write '%s': %s",
-                     m->path, strerror(m->error));
+        st =
+            sb_fail(m->error == ENOMEM ? SB_ENOMEM : SB_EIO, __FILE__, __LINE__,
+                    "cannot write '%s': %s", m->path, strerror(m->error));
     free_metrics(m);
     return st;
 }
