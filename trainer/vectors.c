@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * vectors.c - one buffer moves over the file; a row is looked at only when it
  * lies there as a whole. */
-#include "trainer/word2vec/vectors.h"
+#include "trainer/vectors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
 #include "dataset/stream.h"
-#include "trainer/word2vec/fields.h"
+#include "trainer/fields.h"
 
 enum {
     READ_BYTES = 1 << 20,

@@ -13,7 +13,7 @@
 #ifndef SB_TRAINER_VECTORS_H
 #define SB_TRAINER_VECTORS_H
 
-#include "trainer/word2vec/word_index.h"
+#include "trainer/word_index.h"
 
 enum { SB_VECTORS_DIM_MAX = 65536, SB_VECTORS_WORD_MAX = 4096 };
 
