@@ -33,6 +33,8 @@ SB_MUST_USE sb_status sb_cmd_encode(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_decode(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_eval(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_show_batch(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_export(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_trim(sb_app *a);
 
 /* <run>/<rest> in new memory (sb_free), or the option's value if it is set. */
 SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,

@@ -16,10 +16,12 @@ enum {
     DECODE = SB_PHASE_DECODE,
     EVAL = SB_PHASE_EVAL,
     SHOW = SB_PHASE_SHOW_BATCH,
+    EXPORT = SB_PHASE_EXPORT,
+    TRIM = SB_PHASE_TRIM,
     TRAIN = W2V | MLM,
     BATCH = MLM | SHOW,
     ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL |
-          SHOW
+          SHOW | EXPORT | TRIM
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -58,7 +60,7 @@ const sb_option sb_options[] = {
     TEXT("run", ALL, "run", "DIR", "run folder: everything is kept in it"),
     TEXT("vocab", ALL & ~VOCAB, NULL, "FILE",
          "vocab.txt or tokenizer.json (default: the run's)"),
-    TEXT("corpus", INGEST | TRAIN | SHOW, NULL, "DIR",
+    TEXT("corpus", INGEST | TRAIN | SHOW | EXPORT, NULL, "DIR",
          "corpus (default: the run's)"),
     INT("seed", TRAIN | SHOW, "1", 0, BIG,
         "names all random numbers of the run"),
@@ -193,6 +195,16 @@ const sb_option sb_options[] = {
          "write the text a corpus trains on: a sentence a line, pieces between "
          "blanks; sources' weights play no part"),
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
+    CHOICE("format", EXPORT, "hf", "hf|word2vec",
+           "a folder for Hugging Face's programs, or a file of word vectors"),
+    TEXT("checkpoint", EXPORT | TRIM, NULL, "DIR",
+         "a checkpoint, or a folder of them (default: the run's mlm; of export "
+         "--format word2vec: its word2vec)"),
+    BOOL("force", EXPORT, "false", "replace an earlier export"),
+    CHOICE("matrix", EXPORT, "input", "input|output",
+           "which of word2vec's two vectors of a word"),
+    BOOL("binary", EXPORT, "false",
+         "word vectors as binary floats, not as text"),
     TEXT("analogies", W2V | EVAL, NULL, "FILE",
          "questions to answer: ': section' lines, four words a line"),
     LIST("similarity", W2V | EVAL, "FILE[,FILE]",

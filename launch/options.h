@@ -17,7 +17,9 @@ enum {
     SB_PHASE_ENCODE = 128,
     SB_PHASE_DECODE = 256,
     SB_PHASE_EVAL = 512,
-    SB_PHASE_SHOW_BATCH = 1024
+    SB_PHASE_SHOW_BATCH = 1024,
+    SB_PHASE_EXPORT = 2048,
+    SB_PHASE_TRIM = 4096
 };
 
 extern const sb_option sb_options[];

@@ -168,18 +168,6 @@ static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
     return get_rows(c, &m->layout, m->table, prefix, rows, bias);
 }
 
-sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out)
-{
-    static const char key[] = "\nheads = ";
-    const char *config = sb_ckpt_get_meta(c)->config;
-    const char *at = config ? strstr(config, key) : NULL;
-    unsigned long heads = at ? strtoul(at + sizeof key - 1, NULL, 10) : 0;
-    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EFORMAT,
-               "the checkpoint's configuration does not name its heads");
-    *heads_out = (uint32_t)heads;
-    return SB_OK;
-}
-
 static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
 {
     const sb_layout *l = &m->layout;
