@@ -165,8 +165,10 @@ const sb_option sb_options[] = {
     BOOL("whole-word", BATCH, "false", "mask all pieces of a word, or none"),
     REAL("dropout", MLM, "0.1", 0, 0.9, "on embeddings and feed-forward"),
     REAL("attention-dropout", MLM, "0.1", 0, 0.9, "on attention weights"),
-    TEXT("init", MLM, "word2vec", "word2vec|none|DIR",
-         "where token rows come from: the run's word2vec, chance, or a folder"),
+    TEXT("init", MLM, "word2vec", "WHERE",
+         "first weights: token rows of the run's word2vec, of another word2vec "
+         "folder DIR, or of word2vec:FILE (also of fastText); hf:DIR, a whole "
+         "model of Hugging Face's; or none, chance"),
     REAL("init-scale", MLM, "0.02", 0, 100,
          "deviation word2vec rows are scaled to, 0: as they are"),
     REAL("init-range", MLM, "0.02", 0, 10, "deviation of random weights"),
