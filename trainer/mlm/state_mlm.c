@@ -210,6 +210,15 @@ static sb_status check_meta(const sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
                 m->o->dir);
         return sb_hint("use the run folder's own vocabulary, or another --run");
     }
+    size_t i;
+    if (sb_ckpt_find(c, "adam.m/" SB_TABLE_NAME, &i) != SB_OK) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the checkpoint in '%s' holds weights alone: training cannot "
+                "go on from it",
+                m->o->dir);
+        return sb_hint("begin anew from its weights: shardbert export, then "
+                       "mlm --init hf:FOLDER with another --run");
+    }
     SB_TRY(get_divergence(c, d_out));
     if (meta->seed != m->o->seed ||
         meta->cursor != (meta->step + d_out->skips) * m->o->batch) {
