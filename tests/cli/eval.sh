@@ -77,7 +77,9 @@ grep -qE '^similarity pairs.tsv  -?0\.[0-9]{3}  \([0-9]+ of [0-9]+ covered\)$' m
 awk -F'[ (]+' '$1 == "nearest" && $2 > 90 && $4 > 20 { good = 1 } END { exit !good }' marks || fail "$(cat marks)"
 [ "$(wc -l <marks)" = 5 ] || fail "$(cat marks)"
 for form in text binary; do
-    "$SB_BUILD/tests/cli_dump_vectors" run "vectors.$form" $form
+    flag=
+    [ $form = text ] || flag=--binary
+    "$shardbert" export --run run --format word2vec "vectors.$form" $flag >/dev/null
     judge --vectors vectors.$form | cmp - marks || fail "$form: other marks"
 done
 gzip -k vectors.text
