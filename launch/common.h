@@ -51,6 +51,12 @@ SB_MUST_USE sb_status sb_app_begin(const sb_app *a, const char *phase,
  * local. */
 void sb_app_compare_options(const sb_app *a, const char *dir);
 
+/* SB_EINVAL unless `identity` is the same on all ranks: files that nodes see
+ * differently (an old copy, a folder that is not shared) must not be worked on.
+ * `what` names them in the message. Collective. */
+SB_MUST_USE sb_status sb_app_same(const sb_app *a, uint64_t identity,
+                                  const char *what);
+
 /* Load the vocabulary (--vocab or the run's). Collective. */
 SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);
 

@@ -60,7 +60,7 @@ const sb_option sb_options[] = {
     TEXT("run", ALL, "run", "DIR", "run folder: everything is kept in it"),
     TEXT("vocab", ALL & ~VOCAB, NULL, "FILE",
          "vocab.txt or tokenizer.json (default: the run's)"),
-    TEXT("corpus", INGEST | TRAIN | SHOW | EXPORT | TRIM, NULL, "DIR",
+    TEXT("corpus", INGEST | TRAIN | SHOW | EXPORT | TRIM | EVAL, NULL, "DIR",
          "corpus (default: the run's)"),
     INT("seed", TRAIN | SHOW, "1", 0, BIG,
         "names all random numbers of the run"),
@@ -179,7 +179,8 @@ const sb_option sb_options[] = {
         "leave after this step, with a checkpoint"),
     INT("eval-every", MLM, "1000", 0, BIG,
         "steps between evaluations, 0: none"),
-    INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
+    INT("eval-samples", MLM | EVAL, "1000", 1, BIG,
+        "held-out documents evaluated"),
     INT("checkpoint-every", MLM, "1000", 0, BIG, "steps between checkpoints"),
     INT("keep", TRAIN, "2", 0, 1e6, "checkpoints kept, 0: all"),
 
@@ -199,7 +200,7 @@ const sb_option sb_options[] = {
     BOOL("hash", LOOK, "false", "one hash over all tensors of a checkpoint"),
     CHOICE("format", EXPORT, "hf", "hf|word2vec",
            "a folder for Hugging Face's programs, or a file of word vectors"),
-    TEXT("checkpoint", EXPORT | TRIM, NULL, "DIR",
+    TEXT("checkpoint", EXPORT | TRIM | EVAL, NULL, "DIR",
          "a checkpoint, or a folder of them (default: the run's mlm; of export "
          "--format word2vec: its word2vec)"),
     BOOL("force", EXPORT, "false", "replace an earlier export"),
@@ -213,6 +214,11 @@ const sb_option sb_options[] = {
          "pairs of words and scores to compare with, may be given again"),
     TEXT("vectors", EVAL, NULL, "FILE",
          "word2vec's format, text or binary (default: the run's word2vec)"),
+    BOOL("mlm", EVAL, "false",
+         "judge the model: loss, perplexity and accuracy on held-out text, by "
+         "source and by frequency"),
+    TEXT("sentences", EVAL, NULL, "FILE",
+         "judge the model by sentences, one a line: their pseudo-perplexity"),
     INT("restrict", EVAL, "0", 0, BIG,
         "look at the most frequent words only, 0: at all"),
 };

@@ -103,7 +103,7 @@ judge --vectors few | grep -qx 'analogies  - %  (0 of [0-9]*; 0.0 % covered)' ||
 head -c 3000 /dev/urandom >garbage
 : >empty
 ev() { "$shardbert" eval "$@"; }
-expect 2 'neither --analogies nor --similarity' ev --run run
+expect 2 'neither --analogies nor --similarity, nor --mlm' ev --run run
 expect 3 "'none'" ev --run run --analogies none
 expect 3 "'none'" ev --run run --similarity pairs.tsv,none
 expect 3 "'none'" ev --vectors none --analogies questions
