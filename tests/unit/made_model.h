@@ -75,7 +75,7 @@ static inline float made_value(const char *name, uint64_t i)
     return (float)(int32_t)h / 1e10f;
 }
 
-enum { MADE_TENSORS = 64, MADE_PIECE = 1 << 16 };
+enum { MADE_TENSORS = 128, MADE_PIECE = 1 << 16 };
 
 typedef struct made_table {
     sb_tensor tensor[MADE_TENSORS];
