@@ -99,8 +99,8 @@ static void a_classifier_names_its_labels_both_ways(void **state)
         "\"DistilBertForSequenceClassification\"",
         "\"dropout\": 0.0,",
         "\"initializer_range\": 1e-30,",
-        "\"id2label\": {\n    \"0\": \"not/good\",\n    \"1\": "
-        "\"\\\"good\\\"\"\n  }",
+        "\"id2label\": {\n    \"0\": \"not/good\",\n",
+        "    \"1\": \"\\\"good\\\"\"\n  }",
         "\"label2id\": {\n    \"not/good\": 0,\n    \"\\\"good\\\"\": 1\n  }",
         "\"problem_type\": \"single_label_classification\""};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++)
