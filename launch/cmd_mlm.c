@@ -161,7 +161,7 @@ sb_status sb_cmd_mlm(sb_app *a)
     sb_sampling sampling = {0};
     sb_first from;
     sb_status st;
-    SB_GOTO(st, sb_agree(a->comm, sb_init_from_option(a, &from, &init)), out);
+    SB_GOTO(st, sb_init_from_option(a, &from, &init), out);
     sb_mlm_options o = options(a); /* --init may have set some */
     SB_GOTO(st, sb_app_vocab(a, &vocab), out);
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &corpus), out);

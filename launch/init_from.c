@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/hash.h"
 #include "comm/base/mem.h"
 #include "dataset/model_config.h"
 
@@ -48,8 +49,8 @@ static sb_status keep(const char *text, char **path_out)
     return SB_OK;
 }
 
-sb_status sb_init_from_option(const sb_app *a, sb_first *from_out,
-                              char **path_out)
+static sb_status read_option(const sb_app *a, sb_first *from_out,
+                             char **path_out)
 {
     static const char hf[] = "hf:", vectors[] = "word2vec:";
     const char *init = sb_config_text(a->config, "init");
@@ -69,4 +70,19 @@ sb_status sb_init_from_option(const sb_app *a, sb_first *from_out,
     *from_out = SB_FROM_HF;
     SB_TRY(take_shape(a, init + sizeof hf - 1));
     return keep(init + sizeof hf - 1, path_out);
+}
+
+sb_status sb_init_from_option(const sb_app *a, sb_first *from_out,
+                              char **path_out)
+{
+    SB_TRY(sb_agree(a->comm, read_option(a, from_out, path_out)));
+    char *text = sb_config_effective(a->config, a->phase);
+    sb_status st = text ? SB_OK
+                        : sb_fail(SB_ENOMEM, __FILE__, __LINE__,
+                                  "out of memory: configuration");
+    st = sb_agree(a->comm, st);
+    if (st == SB_OK)
+        st = sb_app_same(a, sb_hash64(text, strlen(text)), "models");
+    sb_free(text);
+    return st;
 }

@@ -10,7 +10,7 @@
  * word2vec:FILE a file of word vectors, and all else a word2vec folder.
  * *path_out: sb_free; NULL for chance. For hf: the sizes of its config.json
  * become the options dim, layers, heads, ffn and positions; SB_EINVAL if the
- * user has set one of them otherwise. Local. */
+ * user has set one of them otherwise. Collective. */
 SB_MUST_USE sb_status sb_init_from_option(const sb_app *a, sb_first *from_out,
                                           char **path_out);
 
