@@ -186,8 +186,12 @@ sb_status sb_cmd_mlm(sb_app *a)
     o.init_path = init;
     o.sampling = &sampling;
     o.shape.vocab = sb_vocab_size(vocab);
-    st = sb_config_bool(a->config, "lr-find") ? find_lr(a, corpus, vocab, &o)
-                                              : train(a, corpus, vocab, &o);
+    int test = sb_config_bool(a->config, "lr-find");
+    if (test) { /* it saves nothing */
+        o.checkpoint_every = o.keep_every = 0;
+        o.checkpoint_minutes = 0;
+    }
+    st = test ? find_lr(a, corpus, vocab, &o) : train(a, corpus, vocab, &o);
 out:
     sb_sampling_close(&sampling);
     sb_corpus_close(corpus);

@@ -176,7 +176,8 @@ static sb_status work(void *context, size_t task, int worker)
     (void)task;
     sb_saver *s = context;
     sb_status st = SB_OK;
-    if (worker > 0) /* Linux: of this thread alone */
+    /* Linux: of this thread alone */
+    if (worker > 0 && getpriority(PRIO_PROCESS, 0) < WRITER_NICE)
         (void)setpriority(PRIO_PROCESS, 0, WRITER_NICE);
     if (s->phase == WRITING)
         st = write_part(s);

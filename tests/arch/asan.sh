@@ -13,7 +13,7 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 null=allocator_may_return_null=1 # a refused allocation is a case that is tested
 if [ -n "${SB_LONG:-}" ]; then
     export LSAN_OPTIONS=suppressions=$PWD/tests/arch/lsan.supp:print_suppressions=0
-    ASAN_OPTIONS=$null:fast_unwind_on_malloc=0 env -u SB_LONG ctest --test-dir "$dir" -LE arch \
+    ASAN_OPTIONS=$null:fast_unwind_on_malloc=0 env -u SB_LONG ctest --test-dir "$dir" -LE 'arch|fuzz' \
         --output-on-failure -j 2
     exit
 fi

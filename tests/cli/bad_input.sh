@@ -344,6 +344,7 @@ verified() {
 }
 
 other_options() {
+    local what
     cp base/mlm.used base/word2vec.used .
     on1and3 expect 2 'this run asks for' word2vec --run base --dim 64
     on1 expect 2 'window 5, this run asks for 9' word2vec --run base --dim 32 --window 9
@@ -352,8 +353,9 @@ other_options() {
     on1 expect 2 "the checkpoint holds no .*layer.1" mlm --run base $small --layers 2
     on1 expect 2 'with 2 heads, 4 are asked for' mlm --run base $small --heads 4
     on1 expect 2 'another seed or batch' mlm --run base $small --seed 9
-    cmp mlm.used base/mlm.used && cmp word2vec.used base/word2vec.used ||
-        fail "a refused run has changed what it says was used"
+    for what in mlm word2vec; do
+        cmp $what.used base/$what.used || fail "a refused run has changed what it says was used"
+    done
     rm -rf run
     on1and3 hint 3 'init none' mlm --run run $own $small
     on1 expect 2 "the checkpoint holds no 'word2vec.input'" mlm --run run $own $small --init base/mlm

@@ -98,7 +98,7 @@ expect 0 'done before, the weights are new, in run/corpus' ingest weighed 2 --lo
 stamp weighed >after
 cmp -s before after || fail "new weights changed more than the manifest: $(diff before after)"
 diff again/run/corpus/corpus.json weighed/run/corpus/corpus.json >differs && fail "no weight in the manifest"
-is "$(grep -c '^[<>]' differs)" 4 # the weight, and the options
+is "$(grep -c '^[<>]' differs)" 6 # the weight, the options and the checksum
 grep -q '^> .*small/.*"weight": 2.5,' differs || fail "no weight of 2.5: $(cat differs)"
 ingest fresh 3 --log info 2>&1 | grep -q "done  " # weights from the start
 diff -r weighed/run/corpus fresh/run/corpus || fail "weights later are not weights at once"

@@ -154,7 +154,9 @@ static sb_status put_figures(sb_buffer *b, const sb_hf_model *m,
     }
     PUT(b, "\nThe unigram distribution has a loss of %.4f, chance %.4f.\n",
         figure(dir, "unigram_loss"), figure(dir, "random_loss"));
-    if (!sb_metrics_has(dir, "heldout_loss", step))
+    int there;
+    SB_TRY(sb_metrics_has(dir, "heldout_loss", step, &there));
+    if (!there)
         PUT(b, "These are the figures of the last evaluation, which was not at "
                "the step of these weights.\n");
     return SB_OK;
