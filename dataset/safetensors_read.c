@@ -13,10 +13,15 @@
 #include <unistd.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "dataset/safetensors_header.h"
 
-enum { LENGTH = 8, PIECE = 16384 /* elements converted at once */ };
+enum {
+    LENGTH = 8,
+    READ_MOST = 64 << 20, /* bytes at once */
+    PIECE = 16384         /* elements converted at once */
+};
 
 struct sb_safetensors {
     char *path;
@@ -34,7 +39,7 @@ static sb_status read_at(const sb_safetensors *f, uint64_t at, void *to,
 {
     char *p = to;
     while (n) {
-        size_t piece = n < (1u << 30) ? (size_t)n : 1u << 30;
+        size_t piece = n < READ_MOST ? (size_t)n : READ_MOST;
         ssize_t got = pread(f->fd, p, piece, (off_t)at);
         if (got < 0 && errno == EINTR) continue;
         SB_REQUIRE(got >= 0, SB_EIO, "cannot read '%s': %s", f->path,
@@ -42,6 +47,7 @@ static sb_status read_at(const sb_safetensors *f, uint64_t at, void *to,
         SB_REQUIRE(got > 0, SB_EFORMAT,
                    "safetensors '%s' became shorter while it was read",
                    f->path);
+        sb_life_beat();
         p += got;
         at += (uint64_t)got;
         n -= (uint64_t)got;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "dataset/stream.h"
 #include "trainer/fields.h"
@@ -86,6 +87,7 @@ static sb_status give(reader *r, const char *word, size_t n)
                "'%s': the word of row %" PRIu64 " is longer than %d bytes",
                r->path, r->row + 1, SB_VECTORS_WORD_MAX);
     r->row++;
+    sb_life_beat();
     return r->sink->row(r->sink->context, word, n, r->values);
 }
 

@@ -49,7 +49,7 @@ static sb_status open_model(sb_comm *c, const char *dir, const char *vocab,
     SB_TRY(sb_mlm_load_weights(c, ckpt, &m->layout, m->w, m->table));
     SB_TRY(sb_batch_open(1, shape.positions, &m->batch));
     SB_TRY(sb_acts_open(&m->layout, 1, shape.positions, &m->acts));
-    SB_TRY(sb_work_open(&m->layout, 1, shape.positions, &m->work));
+    SB_TRY(sb_work_open(&m->layout, 1, shape.positions, SB_FP32, &m->work));
     sb_ckpt_close(ckpt);
     sb_vocab_close(v);
     return SB_OK;
@@ -79,8 +79,8 @@ static sb_status dump_line(model *m, char *line)
     read_ids(m, line);
     SB_TRY(
         sb_table_pull(m->table, m->batch.ids, m->batch.tokens, &rows, &place));
-    sb_model_forward(&m->layout, m->w, &m->batch, rows, place, &none, &m->acts,
-                     &m->work);
+    sb_model_forward(&m->layout, (sb_weights){.full = m->w}, &m->batch, rows,
+                     place, &none, &m->acts, &m->work);
     for (size_t j = 0; j < m->batch.nmasked; j++)
         for (size_t r = 0; r < m->table->vocab; r++) {
             float x;

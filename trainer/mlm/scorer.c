@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "comm/agree.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "comm/base/pool.h"
 #include "comm/base/stop.h"
@@ -54,7 +55,8 @@ static sb_status open_local(sb_scorer *s, int threads)
     SB_TRY(sb_alloc(workers, sizeof *s->work, "activations", &s->work));
     for (size_t i = 0; i < workers; i++) {
         SB_TRY(sb_acts_open(&s->layout, 1, shape->positions, &s->acts[i]));
-        SB_TRY(sb_work_open(&s->layout, 1, shape->positions, &s->work[i]));
+        SB_TRY(sb_work_open(&s->layout, 1, shape->positions, SB_FP32,
+                            &s->work[i]));
     }
     for (size_t i = 0; i < SB_SCORER_WAVE; i++)
         SB_TRY(sb_batch_open(1, shape->positions, &s->batch[i]));
@@ -76,8 +78,10 @@ static sb_status read_layout(sb_scorer *s, sb_ckpt *ckpt, const sb_vocab *vocab)
 static sb_status open_all(sb_scorer *s, sb_ckpt *ckpt, const sb_vocab *vocab,
                           int threads)
 {
-    static const sb_head_options head = {
-        .group = GROUP, .tag = TAG, .reduce = SB_REDUCE_EXACT};
+    static const sb_head_options head = {.group = GROUP,
+                                         .tag = TAG,
+                                         .reduce = SB_REDUCE_EXACT,
+                                         .precision = SB_FP32};
     sb_status st = read_layout(s, ckpt, vocab);
     if (st == SB_OK) st = open_local(s, threads);
     SB_TRY(sb_agree(s->comm, st));
@@ -181,8 +185,9 @@ static sb_status encode(void *context, size_t task, int worker)
     const sb_batch *b = &s->batch[task];
     size_t D = s->layout.shape.dim, at = s->begin[s->first_own + task];
     if (!b->nmasked) return SB_OK;
-    sb_model_forward(&s->layout, s->w, b, s->rows, s->place + s->token_at[task],
-                     &none, &s->acts[worker], &s->work[worker]);
+    sb_model_forward(&s->layout, (sb_weights){.full = s->w}, b, s->rows,
+                     s->place + s->token_at[task], &none, &s->acts[worker],
+                     &s->work[worker]);
     memcpy(s->z + at * D, s->acts[worker].z, b->nmasked * D * sizeof *s->z);
     memcpy(s->target + at, b->target, b->nmasked * sizeof *s->target);
     return SB_OK;
@@ -213,6 +218,7 @@ sb_status sb_scorer_run(sb_scorer *s, sb_scorer_fill fill, void *context,
 {
     int r = sb_comm_rank(s->comm), size = sb_comm_size(s->comm);
     double sum;
+    sb_life_at("eval: sequence", first);
     s->first_own = (size_t)sb_share(n, r, size);
     s->own = (size_t)sb_share(n, r + 1, size) - s->first_own;
     SB_TRY(sb_agree(s->comm, fill_own(s, fill, context, first)));
