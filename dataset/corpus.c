@@ -137,32 +137,12 @@ out:
 
 /* ---- sources ------------------------------------------------------------- */
 
-/* The letters before a specification's colon, "c4" of "c4:/data/c4/?.gz". */
-static int kind_letters(const char *spec)
-{
-    size_t n = strcspn(spec, ":");
-    return n < 16 ? (int)n : 16;
-}
-
-static void name_source(const sb_manifest *m, size_t i, char *name)
-{
-    const char *spec = m->source[i].spec;
-    int n = kind_letters(spec), alike = 0;
-    for (size_t k = 0; k < m->sources; k++)
-        alike += kind_letters(m->source[k].spec) == n &&
-                 strncmp(m->source[k].spec, spec, (size_t)n) == 0;
-    if (alike > 1)
-        snprintf(name, SB_SOURCE_NAME_MAX, "%.*s-%zu", n, spec, i + 1);
-    else
-        snprintf(name, SB_SOURCE_NAME_MAX, "%.*s", n, spec);
-}
-
 static sb_status open_sources(sb_corpus *c, const sb_manifest *m)
 {
     SB_TRY(sb_alloc(m->sources, sizeof *c->source, "sources", &c->source));
     c->sources = m->sources;
     for (size_t i = 0; i < m->sources; i++) {
-        name_source(m, i, c->source[i].name);
+        sb_manifest_source_name(m, i, c->source[i].name);
         c->source[i].weight = m->source[i].weight;
     }
     return SB_OK;

@@ -24,13 +24,9 @@
 
 typedef struct sb_corpus sb_corpus;
 
-enum { SB_SOURCE_NAME_MAX = 32 };
-
 /* What a split has of one source. */
 typedef struct sb_corpus_source {
-    /* The source's kind; with its number, from 1, if others are of that kind:
-     * "news", "text-2". */
-    char name[SB_SOURCE_NAME_MAX];
+    char name[SB_SOURCE_NAME_MAX]; /* sb_manifest_source_name */
     double weight;
     uint64_t first_document, documents;
     uint64_t first_block, blocks;

@@ -18,6 +18,7 @@ enum {
     SB_LENGTHS = 24,
     SB_SPEC_MAX = 1024,
     SB_PLACE_MAX = 256,
+    SB_SOURCE_NAME_MAX = 32,
     SB_SOURCES_MAX = 1 << 17 /* more than a recipe has room for */
 };
 
@@ -69,6 +70,11 @@ SB_MUST_USE sb_status sb_manifest_write(const char *dir, const sb_manifest *m);
  * holds with sb_manifest_free. */
 SB_MUST_USE sb_status sb_manifest_read(const char *dir, sb_manifest *m_out);
 void sb_manifest_free(sb_manifest *m); /* zeroed is fine */
+
+/* What source i is called in figures: its kind; with its number, from 1, if
+ * others are of that kind: "news", "text-2". */
+void sb_manifest_source_name(const sb_manifest *m, size_t i,
+                             char name_out[SB_SOURCE_NAME_MAX]);
 
 /* Is there a shard of this name? */
 int sb_manifest_names(const sb_manifest *m, const char *name);

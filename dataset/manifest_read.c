@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
@@ -222,6 +223,27 @@ sb_status sb_manifest_read(const char *dir, sb_manifest *m_out)
     sb_free(text);
     sb_free(path);
     return st;
+}
+
+/* The letters before a specification's colon, "c4" of "c4:/data/c4/?.gz". */
+static int kind_letters(const char *spec)
+{
+    size_t n = strcspn(spec, ":");
+    return n < 16 ? (int)n : 16;
+}
+
+void sb_manifest_source_name(const sb_manifest *m, size_t i,
+                             char name_out[SB_SOURCE_NAME_MAX])
+{
+    const char *spec = m->source[i].spec;
+    int n = kind_letters(spec), alike = 0;
+    for (size_t k = 0; k < m->sources; k++)
+        alike += kind_letters(m->source[k].spec) == n &&
+                 strncmp(m->source[k].spec, spec, (size_t)n) == 0;
+    if (alike > 1)
+        snprintf(name_out, SB_SOURCE_NAME_MAX, "%.*s-%zu", n, spec, i + 1);
+    else
+        snprintf(name_out, SB_SOURCE_NAME_MAX, "%.*s", n, spec);
 }
 
 int sb_manifest_names(const sb_manifest *m, const char *name)

@@ -85,7 +85,7 @@ static const char config[] = "  'clean_up_tokenization_spaces': true,\n"
                              "  'cls_token': '[CLS]',\n"
                              "  'do_lower_case': true,\n"
                              "  'mask_token': '[MASK]',\n"
-                             "  'model_max_length': 512,\n"
+                             "  'model_max_length': %u,\n"
                              "  'pad_token': '[PAD]',\n"
                              "  'sep_token': '[SEP]',\n"
                              "  'strip_accents': null,\n"
@@ -198,38 +198,43 @@ static sb_status make_tokenizer(sb_buffer *b, const sb_vocab *v)
     return sb_buffer_add(b, "    }\n  }\n}", 11);
 }
 
-static sb_status make_config(sb_buffer *b, const sb_vocab *v)
+static sb_status make_config(sb_buffer *b, const sb_vocab *v,
+                             uint32_t max_length)
 {
     PUT(b, "{\n  'added_tokens_decoder': {\n");
     SB_TRY(put_specials(b, v, 1));
-    PUT(b, "  },\n%s", config);
+    PUT(b, "  },\n");
+    PUT(b, config, max_length);
     return SB_OK;
 }
 
-static sb_status make_special_map(sb_buffer *b, const sb_vocab *v)
+/* Write `b`, if it was made, and free it. */
+static sb_status write_one(const char *dir, const char *name, sb_buffer *b,
+                           sb_status made)
 {
-    (void)v;
+    char *path = sb_path_join(dir, name);
+    sb_status st = made;
+    if (st == SB_OK && !path)
+        st = sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
+    if (st == SB_OK) st = sb_file_write(path, b->data, b->n);
+    sb_free(path);
+    free(b->data);
+    *b = (sb_buffer){0};
+    return st;
+}
+
+static sb_status make_special_map(sb_buffer *b)
+{
     PUT(b, "%s", special_map);
     return SB_OK;
 }
 
-static sb_status write_one(const char *dir, const char *name, const sb_vocab *v,
-                           sb_status (*make)(sb_buffer *, const sb_vocab *))
+sb_status sb_tokenizer_write(const char *dir, const sb_vocab *v,
+                             uint32_t max_length)
 {
     sb_buffer b = {0};
-    char *path = sb_path_join(dir, name);
-    sb_status st =
-        path ? make(&b, v)
-             : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
-    if (st == SB_OK) st = sb_file_write(path, b.data, b.n);
-    sb_free(path);
-    free(b.data);
-    return st;
-}
-
-sb_status sb_tokenizer_write(const char *dir, const sb_vocab *v)
-{
-    SB_TRY(write_one(dir, "tokenizer.json", v, make_tokenizer));
-    SB_TRY(write_one(dir, "tokenizer_config.json", v, make_config));
-    return write_one(dir, "special_tokens_map.json", v, make_special_map);
+    SB_TRY(write_one(dir, "tokenizer.json", &b, make_tokenizer(&b, v)));
+    SB_TRY(write_one(dir, "tokenizer_config.json", &b,
+                     make_config(&b, v, max_length)));
+    return write_one(dir, "special_tokens_map.json", &b, make_special_map(&b));
 }

@@ -17,10 +17,13 @@
 #include "dataset/text.h"
 #include "dataset/vocab.h"
 
-enum { SB_TOKENIZER_BYTES_MAX = 64 << 20 };
+enum { SB_TOKENIZER_BYTES_MAX = 64 << 20, SB_MODEL_MAX_LENGTH = 512 };
 
-/* Write the three files into the folder `dir`, each all or nothing. */
-SB_MUST_USE sb_status sb_tokenizer_write(const char *dir, const sb_vocab *v);
+/* Write the three files into the folder `dir`, each all or nothing.
+ * `max_length`: the tokens that a model has positions for, SB_MODEL_MAX_LENGTH
+ * where there is no model yet. */
+SB_MUST_USE sb_status sb_tokenizer_write(const char *dir, const sb_vocab *v,
+                                         uint32_t max_length);
 
 /* True if a file with these first bytes is JSON, not a vocab.txt. */
 int sb_tokenizer_is_json(const char *text, size_t bytes);

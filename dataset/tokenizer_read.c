@@ -3,11 +3,10 @@
  * that changes ids is compared with what we do; what only adds to the ids
  * (post_processor, padding) or comes after them (decoder) is passed over. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <string.h>
 
 #include "comm/base/mem.h"
-#include "dataset/json_parts.h"
+#include "dataset/json_whole.h"
 #include "dataset/tokenizer_files.h"
 
 enum { DEPTH_MAX = 16, WORD_CHARS_MAX = 100, SPECIALS = 5 };
@@ -21,63 +20,35 @@ int sb_tokenizer_is_json(const char *text, size_t bytes)
     return i < bytes && text[i] == '"';
 }
 
-/* NULL: not there, null, or `o` is no object. */
-static json_object *get(json_object *o, const char *key)
-{
-    json_object *value = NULL;
-    if (json_object_is_type(o, json_type_object))
-        json_object_object_get_ex(o, key, &value);
-    return value;
-}
-
-static int is_text(json_object *o, const char *key, const char *want)
-{
-    json_object *s = get(o, key);
-    return json_object_is_type(s, json_type_string) &&
-           strcmp(json_object_get_string(s), want) == 0;
-}
-
-static int is_number(json_object *o, const char *key, int64_t want)
-{
-    json_object *s = get(o, key);
-    return json_object_is_type(s, json_type_int) &&
-           json_object_get_int64(s) == want;
-}
-
-/* True or false as wanted; anything else is neither. */
-static int is_bool(json_object *o, const char *key, int want)
-{
-    json_object *s = get(o, key);
-    return json_object_is_type(s, json_type_boolean) &&
-           json_object_get_boolean(s) == want;
-}
-
 static sb_status check_steps(json_object *root, const char *name)
 {
-    json_object *n = get(root, "normalizer"), *m = get(root, "model");
-    json_object *accents = get(n, "strip_accents");
-    SB_REQUIRE(is_text(n, "type", "BertNormalizer") &&
-                   is_bool(n, "clean_text", 1) &&
-                   is_bool(n, "handle_chinese_chars", 1) &&
-                   is_bool(n, "lowercase", 1) &&
-                   (!accents || is_bool(n, "strip_accents", 1)),
+    json_object *n = sb_json_get(root, "normalizer"),
+                *m = sb_json_get(root, "model");
+    json_object *accents = sb_json_get(n, "strip_accents");
+    SB_REQUIRE(sb_json_is_text(n, "type", "BertNormalizer") &&
+                   sb_json_is_bool(n, "clean_text", 1) &&
+                   sb_json_is_bool(n, "handle_chinese_chars", 1) &&
+                   sb_json_is_bool(n, "lowercase", 1) &&
+                   (!accents || sb_json_is_bool(n, "strip_accents", 1)),
                SB_EFORMAT,
                "tokenizer '%s': its normalizer is not BERT's for lower case, "
                "the only one known here",
                name);
-    SB_REQUIRE(is_text(get(root, "pre_tokenizer"), "type", "BertPreTokenizer"),
+    SB_REQUIRE(sb_json_is_text(sb_json_get(root, "pre_tokenizer"), "type",
+                               "BertPreTokenizer"),
                SB_EFORMAT, "tokenizer '%s': its pre_tokenizer is not BERT's",
                name);
-    SB_REQUIRE(is_text(m, "type", "WordPiece"), SB_EFORMAT,
+    SB_REQUIRE(sb_json_is_text(m, "type", "WordPiece"), SB_EFORMAT,
                "tokenizer '%s': its model is not WordPiece", name);
-    SB_REQUIRE(is_text(m, "unk_token", "[UNK]") &&
-                   is_text(m, "continuing_subword_prefix", "##") &&
-                   is_number(m, "max_input_chars_per_word", WORD_CHARS_MAX),
-               SB_EFORMAT,
-               "tokenizer '%s': its model does not have the unk_token [UNK], "
-               "the continuing_subword_prefix ## and %d as "
-               "max_input_chars_per_word",
-               name, WORD_CHARS_MAX);
+    SB_REQUIRE(
+        sb_json_is_text(m, "unk_token", "[UNK]") &&
+            sb_json_is_text(m, "continuing_subword_prefix", "##") &&
+            sb_json_is_number(m, "max_input_chars_per_word", WORD_CHARS_MAX),
+        SB_EFORMAT,
+        "tokenizer '%s': its model does not have the unk_token [UNK], "
+        "the continuing_subword_prefix ## and %d as "
+        "max_input_chars_per_word",
+        name, WORD_CHARS_MAX);
     return SB_OK;
 }
 
@@ -87,14 +58,14 @@ static int is_known_token(json_object *token, json_object *vocab)
     static const char *const known[SPECIALS] = {"[PAD]", "[UNK]", "[CLS]",
                                                 "[SEP]", "[MASK]"};
     for (int i = 0; i < SPECIALS; i++)
-        if (is_text(token, "content", known[i])) {
-            json_object *id = get(vocab, known[i]);
+        if (sb_json_is_text(token, "content", known[i])) {
+            json_object *id = sb_json_get(vocab, known[i]);
             return json_object_is_type(id, json_type_int) &&
-                   is_number(token, "id", json_object_get_int64(id)) &&
-                   !is_bool(token, "single_word", 1) &&
-                   !is_bool(token, "lstrip", 1) &&
-                   !is_bool(token, "rstrip", 1) &&
-                   !is_bool(token, "normalized", 1);
+                   sb_json_is_number(token, "id", json_object_get_int64(id)) &&
+                   !sb_json_is_bool(token, "single_word", 1) &&
+                   !sb_json_is_bool(token, "lstrip", 1) &&
+                   !sb_json_is_bool(token, "rstrip", 1) &&
+                   !sb_json_is_bool(token, "normalized", 1);
         }
     return 0;
 }
@@ -102,7 +73,7 @@ static int is_known_token(json_object *token, json_object *vocab)
 static sb_status check_added(json_object *root, json_object *vocab,
                              const char *name)
 {
-    json_object *added = get(root, "added_tokens");
+    json_object *added = sb_json_get(root, "added_tokens");
     if (!added) return SB_OK;
     SB_REQUIRE(json_object_is_type(added, json_type_array), SB_EFORMAT,
                "tokenizer '%s': its added_tokens are no list", name);
@@ -142,7 +113,7 @@ static sb_status sort_pieces(json_object *vocab, const char *name,
 
 static sb_status take(json_object *root, const char *name, sb_buffer *out)
 {
-    json_object *vocab = get(get(root, "model"), "vocab");
+    json_object *vocab = sb_json_get(sb_json_get(root, "model"), "vocab");
     SB_TRY(check_steps(root, name));
     SB_REQUIRE(json_object_is_type(vocab, json_type_object), SB_EFORMAT,
                "tokenizer '%s' has no model.vocab", name);
@@ -165,29 +136,9 @@ sb_status sb_tokenizer_read(const char *json, size_t bytes, const char *name,
     SB_REQUIRE(bytes <= SB_TOKENIZER_BYTES_MAX, SB_ELIMIT,
                "tokenizer '%s' is larger than %s", name,
                sb_bytes_text(SB_TOKENIZER_BYTES_MAX));
-    SB_REQUIRE(bytes && *json == '{', SB_EFORMAT,
-               "tokenizer '%s', byte 0: not JSON: no object", name);
-    SB_REQUIRE(!sb_json_is_bomb(json, bytes), SB_EFORMAT,
-               "tokenizer '%s' is more brackets than content", name);
-    json_tokener *t = json_tokener_new_ex(DEPTH_MAX);
-    SB_REQUIRE(t, SB_ENOMEM, "out of memory: a tokenizer");
-    json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    json_object *root = NULL;
-    sb_status st = sb_json_run(t, json, bytes, "a tokenizer", &root);
-    enum json_tokener_error e = json_tokener_get_error(t);
-    size_t at = json_tokener_get_parse_end(t);
-    json_tokener_free(t);
-    /* json-c ends a key at an escaped NUL, and a text at a plain one */
-    int whole = e == json_tokener_success && !memchr(json, 0, bytes) &&
-                !strstr(json, "\\u0000");
-    if (st == SB_OK && whole)
-        st = take(root, name, out);
-    else if (st == SB_OK)
-        st = sb_fail(SB_EFORMAT, __FILE__, __LINE__,
-                     "tokenizer '%s', byte %zu: not JSON: %s", name, at,
-                     e == json_tokener_success    ? "a NUL"
-                     : e == json_tokener_continue ? "it ends early"
-                                                  : json_tokener_error_desc(e));
+    json_object *root;
+    SB_TRY(sb_json_whole(json, bytes, DEPTH_MAX, "tokenizer", name, &root));
+    sb_status st = take(root, name, out);
     json_object_put(root);
     return st;
 }

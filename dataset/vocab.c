@@ -278,6 +278,20 @@ void sb_vocab_close(sb_vocab *v)
     sb_free(v);
 }
 
+/* ---- writing ------------------------------------------------------------- */
+
+sb_status sb_vocab_write(const char *path, const sb_vocab *v)
+{
+    char *text;
+    size_t n = v->at[v->size];
+    SB_TRY(sb_alloc(n, 1, "vocabulary", &text));
+    memcpy(text, v->text, n);
+    for (uint32_t id = 1; id <= v->size; id++) text[v->at[id] - 1] = '\n';
+    sb_status st = sb_file_write(path, text, n);
+    sb_free(text);
+    return st;
+}
+
 /* ---- looks --------------------------------------------------------------- */
 
 uint32_t sb_vocab_size(const sb_vocab *v)

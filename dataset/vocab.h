@@ -42,6 +42,8 @@ SB_MUST_USE sb_status sb_vocab_load(const char *path, sb_vocab **vocab_out);
 SB_MUST_USE sb_status sb_vocab_parse(const char *text, size_t bytes,
                                      const char *name, sb_vocab **vocab_out);
 void sb_vocab_close(sb_vocab *v);
+/* Write vocab.txt, all or nothing. */
+SB_MUST_USE sb_status sb_vocab_write(const char *path, const sb_vocab *v);
 
 uint32_t sb_vocab_size(const sb_vocab *v);
 /* XXH3-64 of vocab.txt as we would write it: pieces, '\n' behind each. */

@@ -13,6 +13,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "launch/common.h"
+#include "launch/eval_model.h"
 #include "launch/test_files.h"
 #include "trainer/names.h"
 #include "trainer/word2vec/evaluation.h"
@@ -111,9 +112,10 @@ static sb_status list_files(job *j)
     SB_TRY(sb_test_files_open(j->app->config, &j->files));
     if (j->files.list.similarities || j->files.list.analogies) return SB_OK;
     sb_fail(SB_EINVAL, __FILE__, __LINE__,
-            "no file to judge by: neither --analogies nor --similarity");
+            "nothing to judge by: neither --analogies nor --similarity, nor "
+            "--mlm or --sentences");
     return sb_hint("--analogies questions-words.txt --similarity "
-                   "wordsim353.tsv,simlex999.txt");
+                   "wordsim353.tsv,simlex999.txt; for a model, --mlm");
 }
 
 /* ---- output -------------------------------------------------------------- */
@@ -164,7 +166,7 @@ static sb_status judge(job *j, sb_evaluation *e, sb_pool *pool)
     return SB_OK;
 }
 
-sb_status sb_cmd_eval(sb_app *a)
+static sb_status judge_vectors(sb_app *a)
 {
     job j = {.app = a,
              .restrict_to = (size_t)sb_config_int(a->config, "restrict")};
@@ -186,4 +188,19 @@ out:
     sb_free(j.read);
     sb_test_files_close(&j.files);
     return st;
+}
+
+static int vectors_asked(const sb_app *a)
+{
+    const char *const *list;
+    return sb_config_text(a->config, "analogies") ||
+           sb_config_text(a->config, "vectors") ||
+           sb_config_list(a->config, "similarity", &list);
+}
+
+sb_status sb_cmd_eval(sb_app *a)
+{
+    int model = sb_eval_model_asked(a);
+    if (model) SB_TRY(sb_eval_model(a));
+    return !model || vectors_asked(a) ? judge_vectors(a) : SB_OK;
 }

@@ -10,6 +10,7 @@
 #include "comm/base/mem.h"
 #include "dataset/corpus.h"
 #include "launch/common.h"
+#include "launch/init_from.h"
 #include "trainer/metrics.h"
 #include "trainer/mlm/pretrain.h"
 
@@ -82,20 +83,6 @@ static sb_mlm_options options(const sb_app *a)
 #undef U32
 #undef U64
 #undef F32
-}
-
-/* --init word2vec is the run's word2vec folder, none is chance, else a
- * folder. */
-static sb_status init_dir(const sb_app *a, char **dir_out)
-{
-    const char *init = sb_config_text(a->config, "init");
-    *dir_out = NULL;
-    if (strcmp(init, "none") == 0) return SB_OK;
-    if (strcmp(init, "word2vec") == 0)
-        return sb_app_path(a, NULL, "word2vec", dir_out);
-    *dir_out = sb_format("%s", init);
-    SB_REQUIRE(*dir_out, SB_ENOMEM, "out of memory: a path");
-    return SB_OK;
 }
 
 /* Results to standard output: from metrics.jsonl, so that a run that was
@@ -185,16 +172,18 @@ sb_status sb_cmd_mlm(sb_app *a)
     sb_vocab *vocab = NULL;
     sb_corpus *corpus = NULL;
     sb_sampling sampling = {0};
-    sb_mlm_options o = options(a);
+    sb_first from;
     sb_status st;
+    SB_GOTO(st, sb_init_from_option(a, &from, &init), out);
+    sb_mlm_options o = options(a); /* --init may have set some */
     SB_GOTO(st, sb_app_vocab(a, &vocab), out);
     SB_GOTO(st, sb_app_corpus(a, SB_TRAIN, &corpus), out);
     SB_GOTO(st, sb_app_sampling(a, vocab, corpus, &sampling), out);
     st = sb_app_path(a, NULL, "mlm", &dir);
-    if (st == SB_OK) st = init_dir(a, &init);
     SB_GOTO(st, sb_agree(a->comm, st), out);
     o.dir = dir;
-    o.init_dir = init;
+    o.init_from = from;
+    o.init_path = init;
     o.sampling = &sampling;
     o.shape.vocab = sb_vocab_size(vocab);
     int test = sb_config_bool(a->config, "lr-find");

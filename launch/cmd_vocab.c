@@ -162,7 +162,7 @@ static sb_status write_all(const char *dir, const char *made_from,
             ? sb_vocab_parse(text->data, text->n, path, &v)
             : sb_fail(SB_ENOMEM, __FILE__, __LINE__, "out of memory: a path");
     if (st == SB_OK) st = sb_file_write(record, made_from, strlen(made_from));
-    if (st == SB_OK) st = sb_tokenizer_write(dir, v);
+    if (st == SB_OK) st = sb_tokenizer_write(dir, v, SB_MODEL_MAX_LENGTH);
     if (st == SB_OK)
         st = sb_counts_write(counts, sb_vocab_hash(v), uses, sb_vocab_size(v));
     if (st == SB_OK) st = sb_file_write(path, text->data, text->n);

@@ -143,10 +143,7 @@ sb_status sb_app_begun(void *arg, const char *config)
     return sb_app_record(b->app, b->phase, b->effective);
 }
 
-/* Files that nodes see differently (an old copy, a folder that is not shared)
- * must not be trained on. */
-static sb_status same_everywhere(const sb_app *a, uint64_t identity,
-                                 const char *what)
+sb_status sb_app_same(const sb_app *a, uint64_t identity, const char *what)
 {
     if (sb_comm_same(a->comm, identity)) return SB_OK;
     sb_fail(SB_EINVAL, __FILE__, __LINE__, "the ranks see different %s", what);
@@ -191,7 +188,7 @@ sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out)
                 "the same text once it is deleted");
     sb_free(path);
     st = sb_agree(a->comm, st);
-    if (st == SB_OK) st = same_everywhere(a, sb_vocab_hash(v), "vocabularies");
+    if (st == SB_OK) st = sb_app_same(a, sb_vocab_hash(v), "vocabularies");
     if (st == SB_OK)
         *vocab_out = v;
     else
@@ -235,7 +232,7 @@ sb_status sb_app_corpus(const sb_app *a, sb_split split, sb_corpus **corpus_out)
         sb_hint("look at the files that were ingested");
     sb_free(dir);
     st = sb_agree(a->comm, st);
-    if (st == SB_OK) st = same_everywhere(a, identity_of(c), "corpora");
+    if (st == SB_OK) st = sb_app_same(a, identity_of(c), "corpora");
     if (st == SB_OK)
         *corpus_out = c;
     else
@@ -324,7 +321,7 @@ sb_status sb_app_sources(const sb_app *a, sb_sources **out)
     sb_sources *s = NULL;
     sb_status st = sb_agree(a->comm, open_sources(a, &s));
     if (st == SB_OK)
-        st = same_everywhere(a, sb_sources_identity(s), "source files");
+        st = sb_app_same(a, sb_sources_identity(s), "source files");
     if (st == SB_OK)
         *out = s;
     else

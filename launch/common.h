@@ -36,6 +36,8 @@ SB_MUST_USE sb_status sb_cmd_decode(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_eval(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_show_batch(sb_app *a);
 SB_MUST_USE sb_status sb_cmd_report(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_export(sb_app *a);
+SB_MUST_USE sb_status sb_cmd_trim(sb_app *a);
 
 /* <run>/<rest> in new memory (sb_free), or the option's value if it is set. */
 SB_MUST_USE sb_status sb_app_path(const sb_app *a, const char *option,
@@ -62,6 +64,11 @@ typedef struct sb_begun_run {
     const char *phase, *effective;
 } sb_begun_run;
 SB_MUST_USE sb_status sb_app_begun(void *arg, const char *config);
+/* SB_EINVAL unless `identity` is the same on all ranks: files that nodes see
+ * differently (an old copy, a folder that is not shared) must not be worked on.
+ * `what` names them in the message. Collective. */
+SB_MUST_USE sb_status sb_app_same(const sb_app *a, uint64_t identity,
+                                  const char *what);
 
 /* Load the vocabulary (--vocab or the run's). Collective. */
 SB_MUST_USE sb_status sb_app_vocab(const sb_app *a, sb_vocab **vocab_out);

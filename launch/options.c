@@ -16,11 +16,13 @@ enum {
     DECODE = SB_PHASE_DECODE,
     EVAL = SB_PHASE_EVAL,
     SHOW = SB_PHASE_SHOW_BATCH,
+    EXPORT = SB_PHASE_EXPORT,
+    TRIM = SB_PHASE_TRIM,
     REPORT = SB_PHASE_REPORT,
     TRAIN = W2V | MLM,
     BATCH = MLM | SHOW,
     ALL = VOCAB | INGEST | TRAIN | FILL | NEAR | LOOK | ENCODE | DECODE | EVAL |
-          SHOW | REPORT
+          SHOW | EXPORT | TRIM | REPORT
 };
 
 #define BIG 9007199254740992.0 /* 2^53 */
@@ -59,7 +61,7 @@ const sb_option sb_options[] = {
     TEXT("run", ALL, "run", "DIR", "run folder: everything is kept in it"),
     TEXT("vocab", ALL & ~VOCAB, NULL, "FILE",
          "vocab.txt or tokenizer.json (default: the run's)"),
-    TEXT("corpus", INGEST | TRAIN | SHOW, NULL, "DIR",
+    TEXT("corpus", INGEST | TRAIN | SHOW | EXPORT | TRIM | EVAL, NULL, "DIR",
          "corpus (default: the run's)"),
     INT("seed", TRAIN | SHOW, "1", 0, BIG,
         "names all random numbers of the run"),
@@ -72,18 +74,18 @@ const sb_option sb_options[] = {
          "end the run if a rank is silent or does not move for so long, 0: "
          "never"),
 
-    LIST("source", VOCAB | INGEST, "KIND:GLOB[:WEIGHT]",
+    LIST("source", VOCAB | INGEST | TRIM, "KIND:GLOB[:WEIGHT]",
          "text to read, may be given again; KIND is text, c4, msmarco, news, "
          "wikipedia, s2orc, jsonl or tsv"),
-    CHOICE("documents", VOCAB | INGEST, "line", "line|paragraph|file",
+    CHOICE("documents", VOCAB | INGEST | TRIM, "line", "line|paragraph|file",
            "what makes a document of plain text"),
-    TEXT("text-field", VOCAB | INGEST, "text", "A.B.C",
+    TEXT("text-field", VOCAB | INGEST | TRIM, "text", "A.B.C",
          "where the text stands in a line of jsonl"),
-    INT("column", VOCAB | INGEST, "1", 1, 1e6,
+    INT("column", VOCAB | INGEST | TRIM, "1", 1, 1e6,
         "where the text stands in a line of tsv"),
-    REAL("max-bad", VOCAB | INGEST, "0.01", 0, 1,
+    REAL("max-bad", VOCAB | INGEST | TRIM, "0.01", 0, 1,
          "largest share of a source's records that may be unreadable"),
-    REAL("max-ratio", VOCAB | INGEST, "200", 1, 1e9,
+    REAL("max-ratio", VOCAB | INGEST | TRIM, "200", 1, 1e9,
          "a file that unpacks to more than 1 GiB and more times its size than "
          "this is a bomb"),
     BOOL("drop-duplicates", INGEST, "false",
@@ -172,8 +174,10 @@ const sb_option sb_options[] = {
     BOOL("whole-word", BATCH, "false", "mask all pieces of a word, or none"),
     REAL("dropout", MLM, "0.1", 0, 0.9, "on embeddings and feed-forward"),
     REAL("attention-dropout", MLM, "0.1", 0, 0.9, "on attention weights"),
-    TEXT("init", MLM, "word2vec", "word2vec|none|DIR",
-         "where token rows come from: the run's word2vec, chance, or a folder"),
+    TEXT("init", MLM, "word2vec", "WHERE",
+         "first weights: token rows of the run's word2vec, of another word2vec "
+         "folder DIR, or of word2vec:FILE (also of fastText); hf:DIR, a whole "
+         "model of Hugging Face's; or none, chance"),
     REAL("init-scale", MLM, "0.02", 0, 100,
          "deviation word2vec rows are scaled to, 0: as they are"),
     REAL("init-range", MLM, "0.02", 0, 10, "deviation of random weights"),
@@ -184,7 +188,8 @@ const sb_option sb_options[] = {
         "leave after this step, with a checkpoint"),
     INT("eval-every", MLM, "1000", 0, BIG,
         "steps between evaluations, 0: none"),
-    INT("eval-samples", MLM, "1000", 1, BIG, "held-out documents evaluated"),
+    INT("eval-samples", MLM | EVAL, "1000", 1, BIG,
+        "held-out documents evaluated"),
     INT("checkpoint-every", MLM, "1000", 0, BIG,
         "steps between checkpoints, 0: none for that"),
     REAL("checkpoint-minutes", TRAIN, "15", 0, 1e6,
@@ -216,12 +221,27 @@ const sb_option sb_options[] = {
          "the page (default: report.html in the run folder)"),
     TEXT("words", REPORT, NULL, "WORD[,WORD]",
          "whose nearest words are shown (default: some of all frequencies)"),
+    CHOICE("format", EXPORT, "hf", "hf|word2vec",
+           "a folder for Hugging Face's programs, or a file of word vectors"),
+    TEXT("checkpoint", EXPORT | TRIM | EVAL, NULL, "DIR",
+         "a checkpoint, or a folder of them (default: the run's mlm; of export "
+         "--format word2vec: its word2vec)"),
+    BOOL("force", EXPORT, "false", "replace an earlier export"),
+    CHOICE("matrix", EXPORT, "input", "input|output",
+           "which of word2vec's two vectors of a word"),
+    BOOL("binary", EXPORT, "false",
+         "word vectors as binary floats, not as text"),
     TEXT("analogies", W2V | EVAL, NULL, "FILE",
          "questions to answer: ': section' lines, four words a line"),
     LIST("similarity", W2V | EVAL, "FILE[,FILE]",
          "pairs of words and scores to compare with, may be given again"),
     TEXT("vectors", EVAL, NULL, "FILE",
          "word2vec's format, text or binary (default: the run's word2vec)"),
+    BOOL("mlm", EVAL, "false",
+         "judge the model: loss, perplexity and accuracy on held-out text, by "
+         "source and by frequency"),
+    TEXT("sentences", EVAL, NULL, "FILE",
+         "judge the model by sentences, one a line: their pseudo-perplexity"),
     INT("restrict", EVAL, "0", 0, BIG,
         "look at the most frequent words only, 0: at all"),
 };

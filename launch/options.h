@@ -18,6 +18,8 @@ enum {
     SB_PHASE_DECODE = 256,
     SB_PHASE_EVAL = 512,
     SB_PHASE_SHOW_BATCH = 1024,
+    SB_PHASE_EXPORT = 2048,
+    SB_PHASE_TRIM = 4096,
     SB_PHASE_REPORT = 8192,
     /* those that go on where they stopped */
     SB_PHASES_LONG = SB_PHASE_INGEST | SB_PHASE_WORD2VEC | SB_PHASE_MLM,

@@ -14,8 +14,9 @@ may_include() { # folder -> folders it may include
     trainer/kernels) echo "trainer/kernels" ;;
     trainer) echo "trainer trainer/kernels comm comm/base dataset proto" ;;
     trainer/word2vec) echo "trainer/word2vec trainer trainer/kernels comm comm/base dataset proto" ;;
+    trainer/export) echo "trainer/export trainer/mlm trainer comm/base dataset proto" ;;
     trainer/mlm) echo "trainer/mlm trainer trainer/kernels comm comm/base dataset proto" ;;
-    launch) echo "launch trainer trainer/word2vec trainer/mlm comm comm/base dataset proto" ;;
+    launch) echo "launch trainer trainer/word2vec trainer/mlm trainer/export comm comm/base dataset proto" ;;
     esac
 }
 door() { # system header -> the one folder that may see it

@@ -77,7 +77,9 @@ grep -qE '^similarity pairs.tsv  -?0\.[0-9]{3}  \([0-9]+ of [0-9]+ covered\)$' m
 awk -F'[ (]+' '$1 == "nearest" && $2 > 90 && $4 > 20 { good = 1 } END { exit !good }' marks || fail "$(cat marks)"
 [ "$(wc -l <marks)" = 5 ] || fail "$(cat marks)"
 for form in text binary; do
-    "$SB_BUILD/tests/cli_dump_vectors" run "vectors.$form" $form
+    flag=
+    [ $form = text ] || flag=--binary
+    "$shardbert" export --run run --format word2vec "vectors.$form" $flag >/dev/null
     judge --vectors vectors.$form | cmp - marks || fail "$form: other marks"
 done
 gzip -k vectors.text
@@ -101,7 +103,7 @@ judge --vectors few | grep -qx 'analogies  - %  (0 of [0-9]*; 0.0 % covered)' ||
 head -c 3000 /dev/urandom >garbage
 : >empty
 ev() { "$shardbert" eval "$@"; }
-expect 2 'neither --analogies nor --similarity' ev --run run
+expect 2 'neither --analogies nor --similarity, nor --mlm' ev --run run
 expect 3 "'none'" ev --run run --analogies none
 expect 3 "'none'" ev --run run --similarity pairs.tsv,none
 expect 3 "'none'" ev --vectors none --analogies questions

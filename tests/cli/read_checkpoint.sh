@@ -26,8 +26,8 @@ for phase in word2vec mlm; do
     echo "$phase: $(wc -l <is) norms, the same"
 done
 
-# Rows in the order of dump_vectors: counts fall, then ids rise.
-"$SB_BUILD/tests/cli_dump_vectors" "$golden" vectors binary
+# Rows in the order of an export: counts fall, then ids rise.
+"$shardbert" export --run "$golden" --format word2vec --binary vectors >/dev/null
 $python - "$golden" <<'END' || fail "other vectors"
 import sys
 import numpy as np
@@ -40,7 +40,7 @@ pieces = open(run + "/vocab/vocab.txt").read().split("\n")
 order = sorted((i for i in range(5, len(counts)) if counts[i]), key=lambda i: (-int(counts[i]), i))
 text = b"%d %d\n" % (len(order), x.shape[1])
 text += b"".join(pieces[i].encode() + b" " + x[i].tobytes() + b"\n" for i in order)
-assert text == open("vectors", "rb").read(), "not the bytes of dump_vectors"
+assert text == open("vectors", "rb").read(), "not the bytes of an export"
 END
 
 # A flipped byte is seen by it, too.

@@ -88,4 +88,8 @@ make_seeds() {
     seed vectors binary '2 1\na \0\0\200\77\nb \0\0\0\100\n'
     seed questions analogies '\0: section\na b c the\nA B x y\n: two\n\n'
     seed questions pairs '\1# head\nword1 word2 SimLex999\na b 7.5\nb\tc\t1e1\n'
+
+    seed safetensors two '\216\0\0\0\0\0\0\0{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[1,2],"data_offsets":[8,12]}}\0\0\200\77\0\0\0\100\200\77\0\100'
+    dict safetensors '{"' '":' '"dtype"' '"shape"' '"data_offsets"' '"F16"' '__metadata__' '[0,' 18446744073709551615
+    seed model_config small '{"model_type":"distilbert","activation":"gelu","vocab_size":9,"dim":8,"n_layers":1,"n_heads":2,"hidden_dim":8,"max_position_embeddings":8}'
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * vectors.c - word vectors of other programs, text or binary. */
-#include "trainer/word2vec/vectors.h"
+#include "trainer/vectors.h"
 
 #include <math.h>
 

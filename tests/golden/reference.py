@@ -88,7 +88,8 @@ class Dropout:
         return x * factor / (1 - self.c["drop_attention" if x.dim() == 4 else "drop"])
 
 
-def forward(p, c, ids, keep, labels, drop):
+def logits(p, c, ids, keep, drop=lambda x, name: x):
+    """Of all positions, against all rows."""
     d, heads = int(c["dim"]), int(c["heads"])
     e = "distilbert.embeddings."
 
@@ -116,8 +117,12 @@ def forward(p, c, ids, keep, labels, drop):
         h = linear(F.gelu(linear(x, l + "ffn.lin1")), l + "ffn.lin2")
         x = norm(drop(h, f"ffn{i}") + x, l + "output_layer_norm")
     z = norm(F.gelu(linear(x, "vocab_transform")), "vocab_layer_norm")
-    logits = F.linear(z, p[e + "word_embeddings.weight"], p["vocab_projector.bias"])
-    return F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1))
+    return F.linear(z, p[e + "word_embeddings.weight"], p["vocab_projector.bias"])
+
+
+def forward(p, c, ids, keep, labels, drop):
+    x = logits(p, c, ids, keep, drop)
+    return F.cross_entropy(x.view(-1, x.shape[-1]), labels.view(-1))
 
 
 class Worst:

@@ -228,7 +228,7 @@ static sb_status write_vocabulary(void)
     static const uint64_t counts[15] = {1, 2, 3};
     sb_vocab *v;
     char *text;
-    SB_TRY(sb_tokenizer_write(folder, vocab));
+    SB_TRY(sb_tokenizer_write(folder, vocab, 512));
     text = sb_decode(vocab, (const uint32_t[]){5, 6, 7}, 3);
     SB_REQUIRE(text, SB_ENOMEM, "a text");
     sb_free(text);

@@ -44,7 +44,7 @@ static int set_up(void **state)
     sb_vocab *v;
     if (!mkdtemp(folder)) return -1;
     if (sb_vocab_parse(pieces, sizeof pieces - 1, "t", &v) != SB_OK) return -1;
-    if (sb_tokenizer_write(folder, v) != SB_OK) return -1;
+    if (sb_tokenizer_write(folder, v, 512) != SB_OK) return -1;
     sb_vocab_close(v);
     json = slurp("tokenizer.json", &json_n);
     return 0;
@@ -135,7 +135,7 @@ static void special_tokens_are_listed_by_id(void **state)
     assert_int_equal(sb_vocab_parse(text, sizeof text - 1, "t", &v), SB_OK);
     char *dir = path_of("other");
     assert_int_equal(sb_dir_make(dir), SB_OK);
-    assert_int_equal(sb_tokenizer_write(dir, v), SB_OK);
+    assert_int_equal(sb_tokenizer_write(dir, v, 77), SB_OK);
     char *made = slurp("other/tokenizer.json", &n);
     const char *at = made;
     static const char *const order[] = {
@@ -150,6 +150,9 @@ static void special_tokens_are_listed_by_id(void **state)
         at = strstr(at, order[i]);
         assert_non_null(at);
     }
+    sb_free(made);
+    made = slurp("other/tokenizer_config.json", &n);
+    assert_non_null(strstr(made, "\"model_max_length\": 77,"));
     sb_free(made);
     sb_free(dir);
     sb_vocab_close(v);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * vectors.c - tests of trainer/word2vec/vectors.c and word_index.c. */
+ * vectors.c - tests of trainer/vectors.c and word_index.c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "tests/unit/made_source.h"
-#include "trainer/word2vec/vectors.h"
+#include "trainer/vectors.h"
 
 static sb_status read_bytes(const char *data, size_t n, sb_vectors *v)
 {

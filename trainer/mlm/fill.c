@@ -14,6 +14,7 @@
 #include "trainer/mlm/model.h"
 #include "trainer/mlm/shard_table.h"
 #include "trainer/mlm/state_mlm.h"
+#include "trainer/mlm/tensors.h"
 
 enum { BLOCK = 4096 };
 
@@ -30,46 +31,6 @@ struct sb_filler {
     float *logits;    /* own rows   */
 };
 
-/* ---- shape from the tensors ---------------------------------------------- */
-
-static sb_status dims(sb_ckpt *c, const char *name, sb_tensor *out)
-{
-    size_t i;
-    SB_TRY(sb_ckpt_find(c, name, &i));
-    *out = *sb_ckpt_tensor(c, i);
-    return SB_OK;
-}
-
-static sb_status read_shape(sb_ckpt *c, sb_mlm_shape *out)
-{
-    uint32_t heads;
-    SB_TRY(sb_mlm_heads(c, &heads));
-    sb_tensor table, position, ffn;
-    SB_TRY(dims(c, SB_TABLE_NAME, &table));
-    SB_TRY(
-        dims(c, "distilbert.embeddings.position_embeddings.weight", &position));
-    SB_TRY(dims(c, "distilbert.transformer.layer.0.ffn.lin1.weight", &ffn));
-    uint32_t layers = 0;
-    for (size_t i = 0; i < sb_ckpt_tensors(c); i++) {
-        static const char prefix[] = "distilbert.transformer.layer.";
-        const char *name = sb_ckpt_tensor(c, i)->name;
-        if (strncmp(name, prefix, sizeof prefix - 1) != 0) continue;
-        unsigned long n = strtoul(name + sizeof prefix - 1, NULL, 10);
-        if (n < 1000 && n + 1 > layers) layers = (uint32_t)n + 1;
-    }
-    SB_REQUIRE(table.ndim == 2 && position.ndim == 2 && ffn.ndim == 2 &&
-                   table.dim[0] < SB_NO_ID && table.dim[1] <= 1 << 20 &&
-                   position.dim[0] <= 1 << 20 && ffn.dim[0] <= 1 << 24,
-               SB_EFORMAT, "the checkpoint's tensors have impossible shapes");
-    *out = (sb_mlm_shape){.vocab = (uint32_t)table.dim[0],
-                          .dim = (uint32_t)table.dim[1],
-                          .layers = layers,
-                          .heads = heads,
-                          .ffn = (uint32_t)ffn.dim[0],
-                          .positions = (uint32_t)position.dim[0]};
-    return SB_OK;
-}
-
 /* ---- open ---------------------------------------------------------------- */
 
 static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab)
@@ -80,7 +41,7 @@ static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab)
                 "the checkpoint was made with another vocabulary");
         return sb_hint("use the run folder's own vocabulary");
     }
-    SB_TRY(read_shape(ckpt, &shape));
+    SB_TRY(sb_mlm_read_shape(ckpt, &shape));
     SB_TRY(sb_layout_open(&shape, &f->layout));
     f->special = sb_vocab_special(vocab);
     SB_TRY(sb_alloc(f->layout.total, sizeof *f->w, "encoder", &f->w));

@@ -26,16 +26,25 @@
 #include "trainer/mlm/schedule.h"
 #include "trainer/resume.h"
 
+/* Where the first weights come from. */
+typedef enum sb_first {
+    SB_FROM_CHANCE,
+    SB_FROM_WORD2VEC, /* token rows: a folder of word2vec's checkpoints */
+    SB_FROM_VECTORS,  /* token rows: a file of word vectors             */
+    SB_FROM_HF        /* all: a folder of a Hugging Face model          */
+} sb_first;
+
 typedef struct sb_mlm_options {
     const char *dir;    /* checkpoints and metrics.jsonl               */
     const char *config; /* effective configuration                     */
     sb_begun begun;     /* NULL: nobody needs to know                  */
     void *begun_arg;
-    const char *init_dir; /* word2vec's checkpoints; NULL: random rows   */
-    double init_scale;    /* deviation word2vec rows get; 0: as they are */
-    int unigram_bias;     /* start the output bias at log unigram        */
-    sb_mlm_shape shape;   /* vocab comes from the vocabulary             */
-    float init_range;     /* deviation of initial weights (0.02)         */
+    sb_first init_from;
+    const char *init_path; /* of the folder or file                      */
+    double init_scale;     /* deviation word2vec rows get; 0: as they are */
+    int unigram_bias;      /* start the output bias at log unigram        */
+    sb_mlm_shape shape;    /* vocab comes from the vocabulary             */
+    float init_range;      /* deviation of initial weights (0.02)         */
     uint32_t batch, slots, max_length, micro_batch; /* micro 0: all        */
     uint32_t vocab_block; /* rows of a vocabulary block                  */
     float mask_prob, dropout, attention_dropout;

@@ -180,18 +180,6 @@ static sb_status get_moments(sb_ckpt *c, const sb_mlm *m, const char *prefix,
     return get_rows(c, &m->layout, m->table, prefix, rows, bias);
 }
 
-sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out)
-{
-    static const char key[] = "\nheads = ";
-    const char *config = sb_ckpt_get_meta(c)->config;
-    const char *at = config ? strstr(config, key) : NULL;
-    unsigned long heads = at ? strtoul(at + sizeof key - 1, NULL, 10) : 0;
-    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EINVAL,
-               "the checkpoint's configuration does not name its heads");
-    *heads_out = (uint32_t)heads;
-    return SB_OK;
-}
-
 static sb_status check_shape(const sb_mlm *m, const sb_ckpt *c)
 {
     const sb_layout *l = &m->layout;
@@ -233,6 +221,15 @@ static sb_status check_meta(const sb_mlm *m, const sb_vocab *vocab, sb_ckpt *c,
                 "the checkpoint in '%s' was made with another vocabulary",
                 m->o->dir);
         return sb_hint("use the run folder's own vocabulary, or another --run");
+    }
+    size_t i;
+    if (sb_ckpt_find(c, "adam.m/" SB_TABLE_NAME, &i) != SB_OK) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the checkpoint in '%s' holds weights alone: training cannot "
+                "go on from it",
+                m->o->dir);
+        return sb_hint("begin anew from its weights: shardbert export, then "
+                       "mlm --init hf:FOLDER with another --run");
     }
     SB_TRY(get_divergence(c, d_out));
     if (meta->seed != m->o->seed ||

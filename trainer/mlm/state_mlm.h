@@ -25,10 +25,6 @@ SB_MUST_USE sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab,
                                   uint64_t *step_out, sb_divergence *d_out,
                                   int *found_out);
 
-/* The number of attention heads, which no tensor's shape tells, from the
- * checkpoint's configuration. */
-SB_MUST_USE sb_status sb_mlm_heads(const sb_ckpt *ckpt, uint32_t *heads_out);
-
 /* Only the weights (no moments), from any mlm checkpoint: for fill. `w`
  * [layout total] is filled on every rank, the table's own rows on each. */
 SB_MUST_USE sb_status sb_mlm_load_weights(sb_comm *c, sb_ckpt *ckpt,

@@ -14,7 +14,7 @@
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
 #include "trainer/kernels/kernels.h"
-#include "trainer/word2vec/fields.h"
+#include "trainer/fields.h"
 
 enum {
     FILE_MAX = 64 << 20,

@@ -5,8 +5,8 @@
 #define SB_TRAINER_CANDIDATES_H
 
 #include "dataset/vocab.h"
-#include "trainer/word2vec/vectors.h"
-#include "trainer/word2vec/word_index.h"
+#include "trainer/vectors.h"
+#include "trainer/word_index.h"
 
 /* Words that differ in the case of ASCII letters alone are one word here, as
  * word2vec's compute-accuracy and gensim have it; the most frequent of them

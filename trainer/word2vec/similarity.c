@@ -9,7 +9,7 @@
 #include "comm/base/fsio.h"
 #include "comm/base/mem.h"
 #include "trainer/kernels/kernels.h"
-#include "trainer/word2vec/fields.h"
+#include "trainer/fields.h"
 
 enum { FILE_MAX = 64 << 20, COLUMNS_MAX = 64 };
 

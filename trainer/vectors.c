@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * vectors.c - one buffer moves over the file; a row is looked at only when it
  * lies there as a whole. */
-#include "trainer/word2vec/vectors.h"
+#include "trainer/vectors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
+#include "comm/base/life.h"
 #include "comm/base/mem.h"
 #include "dataset/stream.h"
-#include "trainer/word2vec/fields.h"
+#include "trainer/fields.h"
 
 enum {
     READ_BYTES = 1 << 20,
@@ -26,8 +27,10 @@ typedef struct reader {
     size_t at, n, cap;
     int ended;
     uint64_t words; /* announced */
-    uint64_t row;   /* rows read */
-    sb_vectors v;
+    size_t dim;
+    uint64_t row;  /* rows read */
+    float *values; /* [dim] of the row that is being read */
+    const sb_vectors_sink *sink;
 } reader;
 
 /* ---- bytes --------------------------------------------------------------- */
@@ -75,32 +78,17 @@ static int shown(size_t n)
     return n < 40 ? (int)n : 40;
 }
 
-/* Room for one row more; it counts when keep_word says so. */
-static sb_status next_row(reader *r, float **row_out)
+/* The row that was read, with its word. */
+static sb_status give(reader *r, const char *word, size_t n)
 {
-    size_t D = r->v.dim;
-    SB_TRY(sb_grow(&r->v.table, &r->v.table_cap, (r->v.n + 1) * D,
-                   sizeof *r->v.table, "vectors"));
-    *row_out = r->v.table + r->v.n * D;
-    return SB_OK;
-}
-
-/* The word of the row that was filled: a word seen before loses it. */
-static sb_status keep_word(reader *r, const char *word, size_t n)
-{
-    uint32_t id;
     SB_REQUIRE(n > 0, SB_EFORMAT, "'%s': row %" PRIu64 " has no word", r->path,
                r->row + 1);
     SB_REQUIRE(n <= SB_VECTORS_WORD_MAX, SB_EFORMAT,
                "'%s': the word of row %" PRIu64 " is longer than %d bytes",
                r->path, r->row + 1, SB_VECTORS_WORD_MAX);
-    SB_TRY(sb_word_index_add(r->v.words, word, n, &id));
-    if (id == r->v.n)
-        r->v.n++;
-    else
-        r->v.doubled++;
     r->row++;
-    return SB_OK;
+    sb_life_beat();
+    return r->sink->row(r->sink->context, word, n, r->values);
 }
 
 /* How many numbers stand in `line`; those that fit go to row [dim]. -1: one of
@@ -121,27 +109,25 @@ static long read_numbers(sb_fields line, float *row, size_t dim)
 
 static size_t text_row_max(const reader *r)
 {
-    return SB_VECTORS_WORD_MAX + r->v.dim * (NUMBER_MAX + 1) + 2;
+    return SB_VECTORS_WORD_MAX + r->dim * (NUMBER_MAX + 1) + 2;
 }
 
 static sb_status text_row(reader *r)
 {
     size_t n, bytes = 0;
-    float *row;
     SB_TRY(line_length(r, text_row_max(r), &n));
-    SB_TRY(next_row(r, &row));
     const char *line = r->data + r->at;
     while (bytes < n && line[bytes] != ' ' && line[bytes] != '\t') bytes++;
     long found =
-        read_numbers((sb_fields){line + bytes, line + n}, row, r->v.dim);
+        read_numbers((sb_fields){line + bytes, line + n}, r->values, r->dim);
     SB_REQUIRE(found >= 0, SB_EFORMAT,
                "'%s': a value of '%.*s' in line %" PRIu64
                " is not a finite number",
                r->path, shown(bytes), line, r->row + 2);
-    SB_REQUIRE((size_t)found == r->v.dim, SB_EFORMAT,
+    SB_REQUIRE((size_t)found == r->dim, SB_EFORMAT,
                "'%s': '%.*s' in line %" PRIu64 " has %ld values, not %zu",
-               r->path, shown(bytes), line, r->row + 2, found, r->v.dim);
-    SB_TRY(keep_word(r, line, bytes));
+               r->path, shown(bytes), line, r->row + 2, found, r->dim);
+    SB_TRY(give(r, line, bytes));
     r->at += n + (have(r) > n);
     return SB_OK;
 }
@@ -162,8 +148,7 @@ static int take_floats(float *to, const char *from, size_t n)
 
 static sb_status binary_row(reader *r)
 {
-    size_t most = SB_VECTORS_WORD_MAX + 1, values = 4 * r->v.dim;
-    float *row;
+    size_t most = SB_VECTORS_WORD_MAX + 1, values = 4 * r->dim;
     SB_TRY(fill(r, most + 1 + values));
     if (have(r) && r->data[r->at] == '\n') r->at++;
     const char *word = r->data + r->at;
@@ -179,12 +164,11 @@ static sb_status binary_row(reader *r)
     SB_REQUIRE(word[bytes] == ' ', SB_EFORMAT,
                "'%s': row %" PRIu64 " has a line feed in its word", r->path,
                r->row + 1);
-    SB_TRY(next_row(r, &row));
-    SB_REQUIRE(take_floats(row, word + bytes + 1, r->v.dim), SB_EFORMAT,
+    SB_REQUIRE(take_floats(r->values, word + bytes + 1, r->dim), SB_EFORMAT,
                "'%s': a value of '%.*s' in row %" PRIu64
                " is not a finite number",
                r->path, shown(bytes), word, r->row + 1);
-    SB_TRY(keep_word(r, word, bytes));
+    SB_TRY(give(r, word, bytes));
     r->at += bytes + 1 + values;
     return SB_OK;
 }
@@ -228,7 +212,7 @@ static sb_status read_head(reader *r)
                "'%s': %" PRIu64 " words of %" PRIu64
                " values are none, or more than can be",
                r->path, r->words, dim);
-    r->v.dim = (size_t)dim;
+    r->dim = (size_t)dim;
     r->at += (size_t)(feed - line) + 1;
     return SB_OK;
 }
@@ -239,16 +223,14 @@ static sb_status is_text(reader *r, int *text_out)
 {
     enum { LONG_ENOUGH = 8, LOOK_AT = 64 };
     static const char likely[] = "0123456789+-.eEnNaAiIfF \t\r";
-    float *row;
     SB_TRY(fill(r, text_row_max(r)));
-    SB_TRY(next_row(r, &row));
     const char *line = r->data + r->at;
     size_t n = have(r) < text_row_max(r) ? have(r) : text_row_max(r), at = 0;
     const char *end = n ? memchr(line, '\n', n) : NULL;
     if (end) n = (size_t)(end - line);
     while (at < n && line[at] != ' ' && line[at] != '\t') at++;
-    *text_out = read_numbers((sb_fields){line + at, line + n}, row, r->v.dim) ==
-                (long)r->v.dim;
+    *text_out = read_numbers((sb_fields){line + at, line + n}, r->values,
+                             r->dim) == (long)r->dim;
     if (*text_out) return SB_OK;
     size_t from = at;
     while (at < n && at < from + LOOK_AT &&
@@ -261,8 +243,9 @@ static sb_status is_text(reader *r, int *text_out)
 static sb_status read_all(reader *r)
 {
     int text;
-    SB_TRY(sb_word_index_open(&r->v.words));
     SB_TRY(read_head(r));
+    SB_TRY(sb_alloc(r->dim, sizeof *r->values, "a vector", &r->values));
+    SB_TRY(r->sink->begin(r->sink->context, r->words, r->dim));
     SB_TRY(is_text(r, &text));
     while (r->row < r->words) {
         SB_TRY(fill(r, 2));
@@ -280,21 +263,57 @@ static sb_status read_all(reader *r)
     return SB_OK;
 }
 
-sb_status sb_vectors_read(const char *path, sb_vectors *v_out)
+sb_status sb_vectors_each(const char *path, const sb_vectors_sink *sink)
 {
-    reader r = {.path = path};
+    reader r = {.path = path, .sink = sink};
     uint64_t size;
     SB_TRY(sb_file_size(path, &size));
     SB_TRY(sb_stream_open(path, 0, size, RATIO_MAX, &r.stream));
     sb_status st = read_all(&r);
     sb_stream_close(r.stream);
+    sb_free(r.values);
     free(r.data);
-    if (st != SB_OK) {
-        sb_vectors_free(&r.v);
-        return st;
+    return st;
+}
+
+/* ---- all of it in memory ------------------------------------------------- */
+
+static sb_status keep_dim(void *context, uint64_t words, size_t dim)
+{
+    sb_vectors *v = context;
+    (void)words; /* memory follows what is there */
+    v->dim = dim;
+    return sb_word_index_open(&v->words);
+}
+
+/* A word seen before loses its row. */
+static sb_status keep_row(void *context, const char *word, size_t n,
+                          const float *row)
+{
+    sb_vectors *v = context;
+    uint32_t id;
+    SB_TRY(sb_grow(&v->table, &v->table_cap, (v->n + 1) * v->dim,
+                   sizeof *v->table, "vectors"));
+    SB_TRY(sb_word_index_add(v->words, word, n, &id));
+    if (id != v->n) {
+        v->doubled++;
+        return SB_OK;
     }
-    *v_out = r.v;
+    memcpy(v->table + v->n * v->dim, row, v->dim * sizeof *row);
+    v->n++;
     return SB_OK;
+}
+
+sb_status sb_vectors_read(const char *path, sb_vectors *v_out)
+{
+    sb_vectors v = {0};
+    sb_status st =
+        sb_vectors_each(path, &(sb_vectors_sink){&v, keep_dim, keep_row});
+    if (st == SB_OK)
+        *v_out = v;
+    else
+        sb_vectors_free(&v);
+    return st;
 }
 
 void sb_vectors_free(sb_vectors *v)

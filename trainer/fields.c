@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fields.c - lines, fields, and numbers. */
-#include "trainer/word2vec/fields.h"
+#include "trainer/fields.h"
 
 #include <float.h>
 #include <math.h>

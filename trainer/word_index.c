@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * word_index.c - open addressing with linear steps, at most half full; the
  * words lie one behind the other. */
-#include "trainer/word2vec/word_index.h"
+#include "trainer/word_index.h"
 
 #include <stdlib.h>
 #include <string.h>
