@@ -152,7 +152,7 @@ static void tokenizer(void)
     sb_vocab *v;
     fuzz_bytes file;
     HOLDS(sb_vocab_parse(text, sizeof text - 1, "a test", &v) == SB_OK);
-    HOLDS(sb_tokenizer_write(fuzz_folder(), v) == SB_OK);
+    HOLDS(sb_tokenizer_write(fuzz_folder(), v, SB_MODEL_MAX_LENGTH) == SB_OK);
     sb_vocab_close(v);
     get("tokenizer.json", &file);
     put("tokenizer", "small", file.data, file.n);
