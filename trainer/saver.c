@@ -66,8 +66,9 @@ static sb_status open_local(sb_saver *s)
     s->dir = sb_format("%s", s->o.dir);
     SB_REQUIRE(s->dir, SB_ENOMEM, "out of memory: a path");
     if (!s->o.behind) return SB_OK;
-    SB_TRY(sb_reserve(s->o.room, 1, "copy of the state, to be saved from",
-                      &s->copy));
+    /* Cleared, so that the first save need not wait for its pages. */
+    SB_TRY(sb_alloc(s->o.room, 1, "copy of the state, to be saved from",
+                    &s->copy));
     return sb_pool_open(2, &s->thread);
 }
 
