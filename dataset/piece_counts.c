@@ -8,6 +8,7 @@
 #include "dataset/piece_counts.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "comm/base/fsio.h"
@@ -132,4 +133,29 @@ out:
     sb_free(file);
     sb_free(path);
     return st;
+}
+
+/* ---- order --------------------------------------------------------------- */
+
+typedef struct counted {
+    uint64_t count;
+    uint32_t id;
+} counted;
+
+static int by_falling_count(const void *x, const void *y)
+{
+    const counted *a = x, *b = y;
+    if (a->count != b->count) return a->count < b->count ? 1 : -1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+sb_status sb_piece_counts_sort(const uint64_t *counts, uint32_t *ids, size_t n)
+{
+    counted *order;
+    SB_TRY(sb_alloc(n, sizeof *order, "pieces by count", &order));
+    for (size_t i = 0; i < n; i++) order[i] = (counted){counts[ids[i]], ids[i]};
+    qsort(order, n, sizeof *order, by_falling_count);
+    for (size_t i = 0; i < n; i++) ids[i] = order[i].id;
+    sb_free(order);
+    return SB_OK;
 }

@@ -22,4 +22,9 @@ SB_MUST_USE sb_status sb_piece_counts_read(const char *dir,
                                            const sb_manifest *m,
                                            uint64_t **counts_out);
 
+/* Sort ids [n], all < the length of counts, by falling count, equal ones by
+ * id. Local. */
+SB_MUST_USE sb_status sb_piece_counts_sort(const uint64_t *counts,
+                                           uint32_t *ids, size_t n);
+
 #endif

@@ -96,7 +96,7 @@ static sb_status take(sb_ckpt *k, void *arg)
 static sb_status open_model(job *j, const char *dir)
 {
     int found;
-    SB_TRY(sb_state_read(j->app->comm, dir, take, j, &found));
+    SB_TRY(sb_resume(j->app->comm, dir, SB_DAMAGED_STAY, take, j, &found));
     if (found) return SB_OK;
     sb_fail(SB_ENOENT, __FILE__, __LINE__, "no model in '%s'", dir);
     return sb_hint("run `shardbert mlm` first, or name its --run folder");

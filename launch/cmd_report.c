@@ -9,7 +9,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 #include "launch/report.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 
 /* ---- parts --------------------------------------------------------------- */
 
@@ -87,7 +87,7 @@ static void write_foot(sb_html *h)
     struct tm t;
     if (gmtime_r(&now, &t))
         strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &t);
-    sb_state_build(0, build);
+    sb_build_name(0, build);
     sb_html_printf(h, "</main>\n<footer>Written %s by ", when);
     sb_html_text(h, build);
     sb_html_put(h, ".</footer>\n<script>\n");

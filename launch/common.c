@@ -282,7 +282,8 @@ sb_status sb_app_word2vec(const sb_app *a, const sb_vocab *v, sb_take take,
     int found;
     SB_TRY(sb_agree(a->comm, sb_app_path(a, NULL, "word2vec", &dir)));
     vectors w = {dir, v, take, arg};
-    sb_status st = sb_state_read(a->comm, dir, take_vectors, &w, &found);
+    sb_status st =
+        sb_resume(a->comm, dir, SB_DAMAGED_STAY, take_vectors, &w, &found);
     if (st == SB_OK && !found) {
         st = sb_fail(SB_ENOENT, __FILE__, __LINE__, "no vectors in '%s'", dir);
         sb_hint("run `shardbert word2vec` first, or name its --run folder");

@@ -11,7 +11,7 @@
 #include "comm/base/mem.h"
 #include "comm/base/stop.h"
 #include "launch/common.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 
 typedef struct command {
     const char *name;
@@ -110,7 +110,7 @@ static int answered(int argc, char **argv)
     const char *first = argc > 1 ? argv[1] : "--help";
     if (strcmp(first, "--version") == 0) {
         char version[256];
-        sb_state_version(version);
+        sb_build_version(version);
         puts(version);
         return 1;
     }

@@ -21,7 +21,7 @@
  *
  * Knows neither MPI nor training. A "writer" is a number. Who passes the part
  * descriptions to the one that commits is the caller's business
- * (trainer/state.h). The schema: proto/shardbert.proto, docs/formats.md.
+ * (trainer/build.h). The schema: proto/shardbert.proto, docs/formats.md.
  */
 #ifndef SB_PROTO_CHECKPOINT_H
 #define SB_PROTO_CHECKPOINT_H

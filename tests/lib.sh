@@ -19,6 +19,17 @@ small_text() {
         /usr/share/common-licenses/LGPL-3 /usr/share/common-licenses/GFDL-1.3
 }
 
+# eight_texts TIMES: text1.txt ... text8.txt here, each TIMES the words of
+# small_text (75 kB) in another order. As sources each is a unit of its own.
+eight_texts() {
+    local i
+    small_text | tr -s ' ' '\n' | grep -v '^$' >words
+    for i in {1..8}; do
+        for _ in $(seq "$1"); do shuf --random-source=<(yes "$i") words; done |
+            paste -sd '             \n' | sed "s/^/$i /" >"text$i.txt"
+    done
+}
+
 # small_run SHARDBERT RUN V: text, a vocabulary of V pieces, and a corpus
 small_run() {
     mkdir -p "$2"

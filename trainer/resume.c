@@ -113,33 +113,24 @@ static sb_status set_aside(const search *s, size_t damaged)
     return SB_OK;
 }
 
-static sb_status look(search *s, int goes_on, int *found_out)
+static sb_status look(search *s, sb_damaged then, int *found_out)
 {
     size_t damaged = 0;
     sb_life_doing("opening a checkpoint");
     SB_TRY(share_steps(s));
     *found_out = s->n > 0;
     SB_TRY(try_all(s, &damaged));
-    if (!goes_on || !damaged) return SB_OK;
+    if (then == SB_DAMAGED_STAY || !damaged) return SB_OK;
     sb_status st = SB_OK;
     if (sb_comm_rank(s->c) == 0) st = set_aside(s, damaged);
     return sb_agree(s->c, st);
 }
 
-sb_status sb_state_read(sb_comm *c, const char *dir, sb_take take, void *arg,
-                        int *found_out)
+sb_status sb_resume(sb_comm *c, const char *dir, sb_damaged damaged,
+                    sb_take take, void *arg, int *found_out)
 {
     search s = {.c = c, .dir = dir, .take = take, .arg = arg};
-    sb_status st = look(&s, 0, found_out);
-    sb_free(s.step);
-    return st;
-}
-
-sb_status sb_state_resume(sb_comm *c, const char *dir, sb_take take, void *arg,
-                          int *found_out)
-{
-    search s = {.c = c, .dir = dir, .take = take, .arg = arg};
-    sb_status st = look(&s, 1, found_out);
+    sb_status st = look(&s, damaged, found_out);
     sb_free(s.step);
     return st;
 }

@@ -11,19 +11,19 @@
  * sb_ckpt_is_damage says of it decides. */
 typedef sb_status (*sb_take)(sb_ckpt *k, void *arg);
 
+/* What becomes of the damaged ones when an older one has been taken: they stay,
+ * or, of a run that will save in dir, they are set aside (sb_ckpt_set_aside).
+ */
+typedef enum sb_damaged { SB_DAMAGED_STAY, SB_DAMAGED_ASIDE } sb_damaged;
+
 /* Let `take` have the newest checkpoint in dir. If opening or taking it shows
  * that it is damaged, rank 0 warns, with its path and what is wrong, and it is
  * the turn of the one before it. *found_out = 0: there is none at all. SB_OK:
  * one was taken. SB_EFORMAT: none is whole; the message names them. Whatever
  * else take says (another vocabulary, shape or option) is returned as it is.
  * Collective. */
-SB_MUST_USE sb_status sb_state_read(sb_comm *c, const char *dir, sb_take take,
-                                    void *arg, int *found_out);
-
-/* The same, by a run that will save in dir: the damaged ones are set aside
- * (sb_ckpt_set_aside) when an older one has been taken. */
-SB_MUST_USE sb_status sb_state_resume(sb_comm *c, const char *dir, sb_take take,
-                                      void *arg, int *found_out);
+SB_MUST_USE sb_status sb_resume(sb_comm *c, const char *dir, sb_damaged damaged,
+                                sb_take take, void *arg, int *found_out);
 
 /* What a phase is asked to call when its run stands and has changed nothing
  * yet: `config` is that of the checkpoint it goes on from, NULL if it begins

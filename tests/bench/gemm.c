@@ -9,13 +9,13 @@
  * together (the median of some repeats). The last lines are of a step: the
  * products of 64 sequences of 128 tokens and 256,000 rows, each for its share
  * of the FLOP. Lines of bf16 begin so; rounding the operands is not in them. */
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "comm/base/log.h"
+#include "comm/base/pool.h"
 #include "trainer/kernels/kernels.h"
 
 enum { REPEATS = 5, THREADS_MAX = 64 };
@@ -29,21 +29,12 @@ typedef struct shape {
 } shape;
 
 typedef struct worker {
-    pthread_t thread;
     const shape *s;
     float *x, *y, *w, *dx, *dw;
     sb_mixed mixed;
     void *rounded[3]; /* x, y, w */
     int calls;
-    pthread_barrier_t *start;
 } worker;
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static float *numbers(size_t n)
 {
@@ -97,16 +88,13 @@ static void call(worker *k)
         sb_linear_forward(k->y, k->x, k->w, NULL, s->n, s->in, s->out);
 }
 
-static void *work(void *context)
+/* A task of each worker. */
+static sb_status work(void *context, size_t task, int who)
 {
-    worker *k = context;
-    call(k);
-    for (int r = 0; r < REPEATS; r++) {
-        pthread_barrier_wait(k->start);
-        for (int i = 0; i < k->calls; i++) call(k);
-        pthread_barrier_wait(k->start);
-    }
-    return NULL;
+    struct worker *k = (struct worker *)context + task;
+    (void)who;
+    for (int i = 0; i < k->calls; i++) call(k);
+    return SB_OK;
 }
 
 static int by_value(const void *a, const void *b)
@@ -140,26 +128,23 @@ static void close_worker(worker *k)
 static double median_rate(const shape *s, int threads, sb_precision p)
 {
     worker k[THREADS_MAX];
-    pthread_barrier_t start;
     double rate[REPEATS];
     int calls = (int)(6e9 / flop(s)) + 1;
-    pthread_barrier_init(&start, NULL, (unsigned)threads + 1);
-    for (int t = 0; t < threads; t++) {
-        k[t] = (worker){.calls = calls, .start = &start};
+    size_t n = (size_t)threads;
+    sb_pool *pool;
+    if (sb_pool_open(threads, &pool) != SB_OK) abort();
+    for (size_t t = 0; t < n; t++) {
+        k[t] = (worker){.calls = calls};
         open_worker(&k[t], s, p);
-        if (pthread_create(&k[t].thread, NULL, work, &k[t]) != 0) abort();
+        call(&k[t]);
     }
     for (int r = 0; r < REPEATS; r++) {
-        pthread_barrier_wait(&start);
-        double from = now_s();
-        pthread_barrier_wait(&start);
-        rate[r] = threads * calls * flop(s) / (now_s() - from) * 1e-9;
+        double from = sb_now();
+        if (sb_pool_run(pool, n, work, k) != SB_OK) abort();
+        rate[r] = threads * calls * flop(s) / (sb_now() - from) * 1e-9;
     }
-    for (int t = 0; t < threads; t++) {
-        pthread_join(k[t].thread, NULL);
-        close_worker(&k[t]);
-    }
-    pthread_barrier_destroy(&start);
+    for (size_t t = 0; t < n; t++) close_worker(&k[t]);
+    sb_pool_close(pool);
     qsort(rate, REPEATS, sizeof *rate, by_value);
     return rate[REPEATS / 2];
 }

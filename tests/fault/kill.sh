@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Kill -9 one rank, at several moments of every phase, 100 times and more with
 # SB_LONG: the others end too, and the same command again gives the bits of a run
-# that nobody disturbed (writes.sh kills at every write). Then SIGUSR1, which asks for a stop: exit code 75, a checkpoint, and the same bits
-# in the end.
+# that nobody disturbed (writes.sh kills at every write). Then SIGUSR1, which
+# asks for a stop: exit code 75, a checkpoint, and the same bits in the end.
 set -eu
 shardbert=$1
 . "$SB_SOURCE/tests/lib.sh"
@@ -12,12 +12,7 @@ seed=${SB_SEED:-$(date +%s%N)}
 RANDOM=$seed
 echo "SB_SEED=$seed"
 
-# 4 MB in 8 files. Each is a source, so it is a unit of its own.
-small_text | tr -s ' ' '\n' | grep -v '^$' >words
-for i in 1 2 3 4 5 6 7 8; do
-    for _ in 1 2 3 4 5 6 7; do shuf --random-source=<(yes "$i") words; done |
-        paste -sd '             \n' | sed "s/^/$i /" >"text$i.txt"
-done
+eight_texts 7
 
 # Options of the phases; `local -n` picks them by name.
 # shellcheck disable=SC2034

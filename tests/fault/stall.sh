@@ -14,11 +14,7 @@ echo "SB_SEED=$seed"
 np=3
 flags=(--oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca btl_base_warn_component_unused 0)
 
-small_text | tr -s ' ' '\n' | grep -v '^$' >words
-for i in 1 2 3 4 5 6 7 8; do
-    for _ in 1 2 3 4 5 6 7; do shuf --random-source=<(yes "$i") words; done |
-        paste -sd '             \n' | sed "s/^/$i /" >"text$i.txt"
-done
+eight_texts 7
 
 # Options of the phases; `local -n` picks them by name.
 # shellcheck disable=SC2034

@@ -22,7 +22,7 @@
 #include "tests/mpi/open_latest.h"
 #include "tests/seal_corpus.h"
 #include "trainer/metrics.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 #include "trainer/word2vec/w2v.h"
 
 /* Topics of 8 words. The first two words of a topic are synonyms: they stand

@@ -158,7 +158,7 @@ static state resumed(sb_status want, int want_found)
 {
     state s = {0};
     int found = -1;
-    CHECK(sb_state_resume(comm, dir, take, &s, &found) == want);
+    CHECK(sb_resume(comm, dir, SB_DAMAGED_ASIDE, take, &s, &found) == want);
     CHECK(found == want_found);
     sb_comm_barrier(comm);
     return s;
@@ -248,7 +248,7 @@ static void who_only_reads_moves_nothing(void)
     flip(2, "part-00000.pb", 1);
     state s = {0};
     int found;
-    CHECK(sb_state_read(comm, dir, take, &s, &found) == SB_OK);
+    CHECK(sb_resume(comm, dir, SB_DAMAGED_STAY, take, &s, &found) == SB_OK);
     CHECK(found && holds(&s, 1) && there("ckpt-000000002"));
 }
 
@@ -278,13 +278,15 @@ static void what_is_refused_is_not_passed_over(void)
     for (int i = 0; i < 4; i++) {
         state s = {.refuse = why[i]};
         int found;
-        CHECK(sb_state_resume(comm, dir, take, &s, &found) == why[i]);
+        CHECK(sb_resume(comm, dir, SB_DAMAGED_ASIDE, take, &s, &found) ==
+              why[i]);
         CHECK(s.taken == 1);
     }
     flip(2, "manifest.pb", 1); /* damage first, then a refusal */
     state s = {.refuse = SB_EINVAL};
     int found;
-    CHECK(sb_state_resume(comm, dir, take, &s, &found) == SB_EINVAL);
+    CHECK(sb_resume(comm, dir, SB_DAMAGED_ASIDE, take, &s, &found) ==
+          SB_EINVAL);
     CHECK(s.taken == 1 && s.step == 1);
     CHECK(there("ckpt-000000002"));
 }

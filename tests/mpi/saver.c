@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * saver.c - tests of trainer/saver.c on any number of ranks: what is written
  * behind is what was there when it was saved. What a checkpoint holds and how
- * failures become common, when it is written at once: state.c. */
+ * failures become common, when it is written at once: checkpoint.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "tests/mpi/check.h"
 #include "tests/mpi/open_latest.h"
 #include "trainer/saver.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 
 /* Rows lie STRIDE floats apart, and are more than two strips of a copy. */
 enum { ROWS = 40000, WIDE = 60, STRIDE = 64, IDS = 17, TENSORS = 2 };

@@ -189,7 +189,7 @@ static void what_does_not_fit_together_is_refused(void **state)
     refused(m, SB_EINVAL, "another vocabulary");
     m = small;
     m.config = "seed = 3\n";
-    refused(m, SB_EFORMAT, "does not name its heads");
+    refused(m, SB_EINVAL, "does not name its heads");
     m = small;
     m.config = "heads = 3\n";
     refused(m, SB_EINVAL, "not divisible");

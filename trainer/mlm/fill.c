@@ -36,12 +36,7 @@ struct sb_filler {
 static sb_status open_local(sb_filler *f, sb_ckpt *ckpt, const sb_vocab *vocab)
 {
     sb_mlm_shape shape;
-    if (sb_ckpt_get_meta(ckpt)->vocab_hash != sb_vocab_hash(vocab)) {
-        sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                "the checkpoint was made with another vocabulary");
-        return sb_hint("use the run folder's own vocabulary");
-    }
-    SB_TRY(sb_mlm_read_shape(ckpt, &shape));
+    SB_TRY(sb_mlm_shape_with(ckpt, vocab, &shape));
     SB_TRY(sb_layout_open(&shape, &f->layout));
     f->special = sb_vocab_special(vocab);
     SB_TRY(sb_alloc(f->layout.total, sizeof *f->w, "encoder", &f->w));

@@ -46,7 +46,8 @@ sb_status sb_rows_of_run(sb_mlm *m, const sb_vocab *vocab,
     const sb_table *t = m->table;
     reader r = {m, vocab};
     int found;
-    sb_status st = sb_state_read(m->comm, m->o->init_path, take, &r, &found);
+    sb_status st =
+        sb_resume(m->comm, m->o->init_path, SB_DAMAGED_STAY, take, &r, &found);
     if (st == SB_EINVAL)
         return sb_hint("--init names a word2vec folder of the same vocabulary "
                        "and --dim");

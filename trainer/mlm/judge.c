@@ -4,55 +4,43 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "comm/agree.h"
 #include "comm/base/mem.h"
+#include "dataset/piece_counts.h"
 
 /* ---- bands --------------------------------------------------------------- */
 
-typedef struct counted {
-    uint64_t count;
-    uint32_t id;
-} counted;
-
-static int by_count(const void *x, const void *y)
-{
-    const counted *a = x, *b = y;
-    if (a->count != b->count) return a->count < b->count ? 1 : -1;
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
 /* band_of [V]. Bands that no piece has are empty: from > to. */
-static void cut_bands(counted *order, uint32_t V, sb_band *band,
-                      uint8_t *band_of)
+static void cut_bands(const uint64_t *counts, const uint32_t *order, uint32_t V,
+                      sb_band *band, uint8_t *band_of)
 {
     static const uint64_t last[SB_BANDS] = {100,    1000,       10000,
                                             100000, UINT64_MAX, UINT64_MAX};
     uint64_t seen = 0;
     int b = 0;
-    qsort(order, V, sizeof *order, by_count);
-    while (seen < V && order[seen].count) seen++;
+    while (seen < V && counts[order[seen]]) seen++;
     for (uint64_t i = 0; i < V; i++) {
         while (b < SB_BANDS - 1 && (i >= last[b] || i >= seen)) b++;
         if (band[b].from > band[b].to) band[b].from = i + 1;
         band[b].to = i + 1;
-        band_of[order[i].id] = (uint8_t)b;
+        band_of[order[i]] = (uint8_t)b;
     }
 }
 
 static sb_status make_bands(const uint64_t *counts, uint32_t V, sb_band *band,
                             uint8_t **band_of)
 {
-    counted *order;
+    uint32_t *order;
     for (int b = 0; b < SB_BANDS; b++) band[b] = (sb_band){.from = 1};
     SB_TRY(sb_alloc(V, 1, "frequency bands", band_of));
     SB_TRY(sb_alloc(V, sizeof *order, "frequency bands", &order));
-    for (uint32_t id = 0; id < V; id++) order[id] = (counted){counts[id], id};
-    cut_bands(order, V, band, *band_of);
+    for (uint32_t id = 0; id < V; id++) order[id] = id;
+    sb_status st = sb_piece_counts_sort(counts, order, V);
+    if (st == SB_OK) cut_bands(counts, order, V, band, *band_of);
     sb_free(order);
-    return SB_OK;
+    return st;
 }
 
 /* ---- held-out text ------------------------------------------------------- */

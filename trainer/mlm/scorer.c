@@ -66,12 +66,7 @@ static sb_status open_local(sb_scorer *s, int threads)
 static sb_status read_layout(sb_scorer *s, sb_ckpt *ckpt, const sb_vocab *vocab)
 {
     sb_mlm_shape shape;
-    if (sb_ckpt_get_meta(ckpt)->vocab_hash != sb_vocab_hash(vocab)) {
-        sb_fail(SB_EINVAL, __FILE__, __LINE__,
-                "the checkpoint was made with another vocabulary");
-        return sb_hint("use the run folder's own vocabulary");
-    }
-    SB_TRY(sb_mlm_read_shape(ckpt, &shape));
+    SB_TRY(sb_mlm_shape_with(ckpt, vocab, &shape));
     return sb_layout_open(&shape, &s->layout);
 }
 

@@ -14,7 +14,7 @@
 #include "trainer/mlm/frozen.h"
 #include "trainer/mlm/tensors.h"
 #include "trainer/resume.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 
 /* ---- the table of tensors ------------------------------------------------ */
 
@@ -130,7 +130,7 @@ sb_status sb_mlm_save(sb_mlm *m, sb_saver *s, const sb_vocab *vocab,
                          .vocab_hash = sb_vocab_hash(vocab)};
     /* Only read by the writer. The number of heads is read back from it. */
     meta.config = (char *)(uintptr_t)m->o->config;
-    sb_state_build(m->o->precision == SB_BF16, meta.build);
+    sb_build_name(m->o->precision == SB_BF16, meta.build);
     if (st == SB_OK)
         st = sb_saver_save(s, &meta, t.table, t.n, t.piece, t.pieces, when);
     sb_free(t.table);
@@ -290,8 +290,7 @@ static sb_status take(sb_ckpt *k, void *arg)
     sb_mlm *m = l->m;
     SB_TRY(sb_agree(m->comm, load_local(m, l->vocab, k, l->divergence)));
     if (!m->o->adam.train_table) SB_TRY(load_frozen(m, k));
-    sb_state_compare_build(m->comm, m->o->precision == SB_BF16,
-                           sb_ckpt_get_meta(k));
+    sb_build_compare(m->comm, m->o->precision == SB_BF16, sb_ckpt_get_meta(k));
     l->step = sb_ckpt_get_meta(k)->step;
     l->config = sb_format("%s", sb_ckpt_get_meta(k)->config);
     sb_status st = l->config ? SB_OK
@@ -305,9 +304,10 @@ sb_status sb_mlm_load(sb_mlm *m, const sb_vocab *vocab, uint64_t *step_out,
 {
     loading l = {.m = m, .vocab = vocab, .divergence = d_out};
     *d_out = (sb_divergence){0};
-    sb_status st = sb_state_resume(m->comm, m->o->dir, take, &l, found_out);
+    sb_status st =
+        sb_resume(m->comm, m->o->dir, SB_DAMAGED_ASIDE, take, &l, found_out);
     if (st == SB_OK && !*found_out)
-        sb_state_compare_build(m->comm, m->o->precision == SB_BF16, NULL);
+        sb_build_compare(m->comm, m->o->precision == SB_BF16, NULL);
     if (st == SB_OK && *found_out && m->o->begun)
         st = m->o->begun(m->o->begun_arg, l.config);
     if (st == SB_OK) *step_out = l.step;

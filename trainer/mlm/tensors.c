@@ -63,7 +63,7 @@ sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out)
     SB_TRY(sb_mlm_option(c, "heads", &value));
     unsigned long heads = value ? strtoul(value, NULL, 10) : 0;
     sb_free(value);
-    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EFORMAT,
+    SB_REQUIRE(heads > 0 && heads <= UINT32_MAX, SB_EINVAL,
                "the checkpoint's configuration does not name its heads");
     *heads_out = (uint32_t)heads;
     return SB_OK;
@@ -109,5 +109,20 @@ sb_status sb_mlm_read_shape(const sb_ckpt *c, sb_mlm_shape *out)
                           .heads = heads,
                           .ffn = (uint32_t)ffn.dim[0],
                           .positions = (uint32_t)position.dim[0]};
+    return SB_OK;
+}
+
+sb_status sb_mlm_shape_with(const sb_ckpt *c, const sb_vocab *vocab,
+                            sb_mlm_shape *out)
+{
+    if (sb_ckpt_get_meta(c)->vocab_hash != sb_vocab_hash(vocab)) {
+        sb_fail(SB_EINVAL, __FILE__, __LINE__,
+                "the checkpoint was made with another vocabulary");
+        return sb_hint("use the run folder's own vocabulary");
+    }
+    SB_TRY(sb_mlm_read_shape(c, out));
+    SB_REQUIRE(out->vocab == sb_vocab_size(vocab), SB_EFORMAT,
+               "the checkpoint has %u token rows, its vocabulary %u pieces",
+               out->vocab, sb_vocab_size(vocab));
     return SB_OK;
 }

@@ -4,6 +4,7 @@
 #ifndef SB_MLM_TENSORS_H
 #define SB_MLM_TENSORS_H
 
+#include "dataset/vocab.h"
 #include "proto/checkpoint.h"
 #include "trainer/mlm/layout.h"
 
@@ -22,12 +23,16 @@ SB_MUST_USE sb_status sb_mlm_option(const sb_ckpt *c, const char *name,
                                     char **value_out);
 
 /* The number of attention heads, which no tensor's shape tells, from the
- * checkpoint's configuration. */
+ * checkpoint's configuration. SB_EINVAL: that says nothing of them. */
 SB_MUST_USE sb_status sb_mlm_heads(const sb_ckpt *c, uint32_t *heads_out);
 
 /* The shape of the model in any checkpoint that has its encoder and token
  * table. SB_ENOENT, SB_EFORMAT. */
 SB_MUST_USE sb_status sb_mlm_read_shape(const sb_ckpt *c,
+                                        sb_mlm_shape *shape_out);
+
+/* The same, of a model that was made with this vocabulary; else SB_EINVAL. */
+SB_MUST_USE sb_status sb_mlm_shape_with(const sb_ckpt *c, const sb_vocab *vocab,
                                         sb_mlm_shape *shape_out);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comm/base/mem.h"
+#include "dataset/piece_counts.h"
 
 enum { WORD_MAX = SB_VECTORS_WORD_MAX };
 
@@ -43,31 +44,18 @@ static sb_status begin(sb_candidates *c, size_t n)
 
 /* ---- of a vocabulary ----------------------------------------------------- */
 
-typedef struct counted {
-    uint64_t count;
-    uint32_t id;
-} counted;
-
-static int by_count(const void *x, const void *y)
-{
-    const counted *a = x, *b = y;
-    if (a->count != b->count) return a->count < b->count ? 1 : -1;
-    return a->id < b->id ? -1 : a->id > b->id;
-}
-
 static sb_status of_vocab(const sb_vocab *v, const uint64_t *counts,
-                          size_t restrict_to, counted *order, sb_candidates *c)
+                          size_t restrict_to, uint32_t *order, sb_candidates *c)
 {
     size_t n = 0;
     for (uint32_t id = 0; id < sb_vocab_size(v); id++)
-        if (counts[id] && !sb_vocab_is_special(v, id))
-            order[n++] = (counted){counts[id], id};
-    qsort(order, n, sizeof *order, by_count);
+        if (counts[id] && !sb_vocab_is_special(v, id)) order[n++] = id;
+    SB_TRY(sb_piece_counts_sort(counts, order, n));
     c->n = restrict_to && restrict_to < n ? restrict_to : n;
     SB_TRY(begin(c, c->n));
     for (size_t i = 0; i < c->n; i++) {
-        const char *piece = sb_vocab_piece(v, order[i].id);
-        c->row[i] = order[i].id;
+        const char *piece = sb_vocab_piece(v, order[i]);
+        c->row[i] = order[i];
         SB_TRY(add_word(c, i, piece, strlen(piece)));
     }
     return SB_OK;
@@ -77,7 +65,7 @@ sb_status sb_candidates_of_vocab(const sb_vocab *vocab, const uint64_t *counts,
                                  size_t restrict_to, sb_candidates *c_out)
 {
     sb_candidates c = {.V = sb_vocab_size(vocab)};
-    counted *order;
+    uint32_t *order;
     SB_TRY(sb_alloc(sb_vocab_size(vocab), sizeof *order, "order", &order));
     sb_status st = of_vocab(vocab, counts, restrict_to, order, &c);
     sb_free(order);

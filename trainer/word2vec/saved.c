@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "comm/base/mem.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 
 enum { INPUT, OUTPUT, COUNTS, OPTIONS, TENSORS };
 enum { PANEL_BYTES = 8 << 20 };
@@ -93,7 +93,7 @@ sb_status sb_w2v_save(sb_comm *c, sb_saver *saver, const sb_w2v_saved *s,
                          .seed = o->seed,
                          .vocab_hash = s->vocab_hash};
     meta.config = (char *)(uintptr_t)o->config; /* only read by the saver */
-    sb_state_build(0, meta.build);
+    sb_build_name(0, meta.build);
     return sb_saver_save(saver, &meta, table, TENSORS, piece, pieces, when);
 }
 

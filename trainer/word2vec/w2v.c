@@ -30,7 +30,7 @@
 #include "comm/base/stop.h"
 #include "comm/group.h"
 #include "trainer/metrics.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 #include "trainer/word2vec/crew.h"
 #include "trainer/word2vec/plan.h"
 #include "trainer/word2vec/report.h"
@@ -423,7 +423,7 @@ static sb_status train(run *r, const sb_vocab *vocab)
     sb_w2v_tables shape = {.V = sb_vocab_size(vocab), .D = r->o->dim};
     r->saved = (sb_w2v_saved){r->o, &shape, sb_corpus_counts(r->corpus),
                               sb_vocab_hash(vocab), r->plan.blocks};
-    SB_TRY(sb_state_resume(r->c, r->o->dir, take, r, &found));
+    SB_TRY(sb_resume(r->c, r->o->dir, SB_DAMAGED_ASIDE, take, r, &found));
     if (r->cursor == r->plan.total) {
         sb_log(SB_LOG_INFO, "word2vec: finished already, in '%s'", r->o->dir);
         return begun(r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * state.c - tests of trainer/state.c on any number of ranks. */
+ * checkpoint.c - tests of checkpoints by the saver, on any number of ranks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "comm/base/mem.h"
 #include "tests/mpi/open_latest.h"
 #include "trainer/saver.h"
-#include "trainer/state.h"
+#include "trainer/build.h"
 
 enum { ROWS = 1000, WIDE = 3, IDS = 17 };
 
@@ -75,7 +75,7 @@ static sb_status save(uint64_t step, int owners, unsigned keep)
 {
     static char config[] = "steps = 3\n";
     sb_ckpt_meta m = {"mlm", step, 9, 7, 42, 5, "", config};
-    sb_state_build(0, m.build);
+    sb_build_name(0, m.build);
     sb_piece p[3];
     size_t n = 0;
     if (rank < owners) {

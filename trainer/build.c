@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * state.c - one checkpoint for all ranks, and what wrote it. */
-#include "trainer/state.h"
+ * build.c - version, compiler, BLAS and instruction set in a line. */
+#include "trainer/build.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #define SB_VERSION "0.1.0"
 #endif
 
-void sb_state_build(int onednn, char build_out[128])
+void sb_build_name(int onednn, char build_out[128])
 {
 #ifdef __clang__
     static const char compiler[] = "";
@@ -32,19 +32,19 @@ void sb_state_build(int onednn, char build_out[128])
                  sb_kernels_onednn_set());
 }
 
-void sb_state_version(char version_out[256])
+void sb_build_version(char version_out[256])
 {
     char build[128], onednn[16];
-    sb_state_build(1, build);
+    sb_build_name(1, build);
     snprintf(version_out, 256, "%s, %s%s", build,
              sb_kernels_onednn(onednn) ? "" : "no oneDNN, ",
              sb_precision_lacks(SB_BF16) ? "no bf16 here" : "bf16");
 }
 
-void sb_state_compare_build(sb_comm *c, int onednn, const sb_ckpt_meta *then)
+void sb_build_compare(sb_comm *c, int onednn, const sb_ckpt_meta *then)
 {
     char now[128];
-    sb_state_build(onednn, now);
+    sb_build_name(onednn, now);
     if (!sb_comm_same(c, sb_hash64(now, strlen(now))))
         sb_log(SB_LOG_WARN,
                "the ranks differ in build or processor (rank 0: "
