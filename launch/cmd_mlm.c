@@ -70,6 +70,8 @@ static sb_mlm_options options(const sb_app *a)
         .checkpoint_every = U64("checkpoint-every"),
         .keep_every = U64("keep-every"),
         .checkpoint_minutes = sb_config_real(c, "checkpoint-minutes"),
+        .local_dir = sb_config_text(c, "local-dir"),
+        .local_minutes = sb_config_real(c, "local-minutes"),
         .keep = (unsigned)sb_config_int(c, "keep"),
         .head_group = U32("head-group"),
         .reduce = strcmp(sb_config_text(c, "reduce"), "fast") == 0

@@ -44,6 +44,8 @@ static sb_w2v_options options(const sb_app *a, const char *dir,
         .sync_cycle = (uint32_t)sb_config_int(c, "sync-cycle"),
         .watch = {files->list, (uint32_t)sb_config_int(c, "evaluations")},
         .checkpoint_minutes = sb_config_real(c, "checkpoint-minutes"),
+        .local_dir = sb_config_text(c, "local-dir"),
+        .local_minutes = sb_config_real(c, "local-minutes"),
         .keep = (unsigned)sb_config_int(c, "keep"),
         .tensorboard = sb_config_bool(c, "tensorboard")};
 }

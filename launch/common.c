@@ -95,7 +95,9 @@ static int is_harmless(const char *name)
                                            "micro-batch",
                                            "memory-limit",
                                            "checkpoint-every",
-                                           "checkpoint-minutes"};
+                                           "checkpoint-minutes",
+                                           "local-dir",
+                                           "local-minutes"};
     for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
         if (strcmp(harmless[i], name) == 0) return 1;
     return 0;

@@ -21,7 +21,7 @@
  *
  * Knows neither MPI nor training. A "writer" is a number. Who passes the part
  * descriptions to the one that commits is the caller's business
- * (trainer/build.h). The schema: proto/shardbert.proto, docs/formats.md.
+ * (trainer/saver.h). The schema: proto/shardbert.proto, docs/formats.md.
  */
 #ifndef SB_PROTO_CHECKPOINT_H
 #define SB_PROTO_CHECKPOINT_H
@@ -108,6 +108,30 @@ int sb_ckpt_exists(const char *dir, uint64_t step);
  * renamed to debris, so that a half-removed one is never taken for complete. */
 SB_MUST_USE sb_status sb_ckpt_prune(const char *dir, unsigned keep,
                                     uint64_t every);
+
+/* ---- shares: what one writer has, where the others' cannot be seen --------
+ *
+ *   <dir of writer 3>/ckpt-000012000/
+ *     part-00003.pb     as above; none if the writer owns nothing
+ *     share-00003.pb    a Manifest with this part only
+ *
+ * Shares are no checkpoints for readers. Together they are one again. */
+
+/* The one caller for `dir`, in the place of sb_ckpt_commit. desc_bytes 0: the
+ * writer has no part. */
+SB_MUST_USE sb_status sb_ckpt_commit_share(const char *dir, uint32_t writer,
+                                           const sb_ckpt_meta *meta,
+                                           const sb_tensor *table,
+                                           size_t tensors, const void *desc,
+                                           size_t desc_bytes);
+/* Copy a share into the staging folder of dir. One caller for each writer. */
+SB_MUST_USE sb_status sb_ckpt_share_copy(const char *share_dir, uint64_t step,
+                                         uint32_t writer, const char *dir);
+/* One caller, when the shares of writers 0 to writers - 1 are in the staging
+ * folder of dir: make them a checkpoint, open it as a reader would, and rename.
+ * SB_EFORMAT: they are damaged, or do not fit together. */
+SB_MUST_USE sb_status sb_ckpt_join(const char *dir, uint64_t step,
+                                   uint32_t writers);
 
 /* ---- reading ------------------------------------------------------------- */
 

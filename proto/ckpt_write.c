@@ -109,21 +109,21 @@ static sb_status unpack_parts(commit *c, const void *const *desc,
     return SB_OK;
 }
 
-/* The part as this process sees it: other nodes may have written it. */
-static sb_status check_file(const commit *c, const Shardbert__Part *p)
+sb_status sb_part_check_file(const char *folder, const Shardbert__Part *p,
+                             sb_status code)
 {
     char name[SB_CKPT_NAME_ROOM];
     sb_part_name(p->writer, name);
-    char *path = sb_path_join(c->staging, name);
+    char *path = sb_path_join(folder, name);
     if (!path) return no_path();
     uint64_t bytes;
     sb_status st = sb_file_size(path, &bytes);
     if (st == SB_ENOENT) {
-        st = sb_fail(SB_EIO, __FILE__, __LINE__,
+        st = sb_fail(code, __FILE__, __LINE__,
                      "'%s' was written by another rank and is not here", path);
         sb_hint("checkpoints need a folder that all nodes share");
     } else if (st == SB_OK && bytes != p->bytes) {
-        st = sb_fail(SB_EIO, __FILE__, __LINE__,
+        st = sb_fail(code, __FILE__, __LINE__,
                      "'%s' has %" PRIu64 " bytes, %" PRIu64 " were written",
                      path, bytes, p->bytes);
     }
@@ -157,7 +157,8 @@ static sb_status check_parts(commit *c, const sb_tensor *table, size_t tensors)
         st = sb_part_take(c->part[i], (uint32_t)i, table, tensors, SB_EBUG,
                           range + k);
         k += c->part[i]->n_range;
-        if (st == SB_OK) st = check_file(c, c->part[i]);
+        if (st == SB_OK)
+            st = sb_part_check_file(c->staging, c->part[i], SB_EIO);
     }
     if (st == SB_OK)
         st = sb_ranges_check(range, n, table, tensors, SB_EBUG, begin);
@@ -183,8 +184,24 @@ static sb_status describe_tensors(commit *c, const sb_tensor *table,
     return SB_OK;
 }
 
-static sb_status write_manifest(const commit *c, const sb_ckpt_meta *meta,
-                                size_t tensors)
+sb_status sb_manifest_put(const char *folder, const char *name,
+                          const Shardbert__Manifest *m)
+{
+    char *path = sb_path_join(folder, name);
+    if (!path) return no_path();
+    sb_out *o;
+    sb_frame f;
+    sb_status st = sb_out_open(path, &o);
+    sb_free(path);
+    SB_TRY(st);
+    st = sb_frame_put(o, &m->base, SB_MANIFEST_MAX, &f);
+    if (st == SB_OK) return sb_out_close(o);
+    sb_out_abandon(o);
+    return st;
+}
+
+static sb_status write_manifest(const commit *c, const char *name,
+                                const sb_ckpt_meta *meta, size_t tensors)
 {
     Shardbert__Manifest m = SHARDBERT__MANIFEST__INIT;
     m.format = SB_CKPT_FORMAT;
@@ -200,37 +217,33 @@ static sb_status write_manifest(const commit *c, const sb_ckpt_meta *meta,
     m.tensor = c->tensor_list;
     m.n_part = c->parts;
     m.part = c->part;
-    char *path = sb_path_join(c->staging, SB_MANIFEST_NAME);
-    if (!path) return no_path();
-    sb_out *o;
-    sb_frame f;
-    sb_status st = sb_out_open(path, &o);
-    sb_free(path);
-    SB_TRY(st);
-    st = sb_frame_put(o, &m.base, SB_MANIFEST_MAX, &f);
-    if (st == SB_OK) return sb_out_close(o);
-    sb_out_abandon(o);
+    return sb_manifest_put(c->staging, name, &m);
+}
+
+sb_status sb_ckpt_show(const char *dir, uint64_t step)
+{
+    char *from = sb_ckpt_staging(dir, step), *to = final_path(dir, step);
+    sb_status st = from && to ? sb_dir_sync(from) : no_path();
+    if (st == SB_OK) st = sb_rename(from, to);
+    if (st == SB_OK) st = sb_dir_sync(dir);
+    sb_free(from);
+    sb_free(to);
     return st;
 }
 
-static sb_status make_visible(const commit *c, const char *dir, uint64_t step)
+static sb_status open_and_show(const commit *c, const char *dir, uint64_t step)
 {
     sb_ckpt *ckpt;
-    SB_TRY(sb_dir_sync(c->staging));
     SB_TRY(sb_ckpt_open(c->staging, &ckpt));
     sb_ckpt_close(ckpt);
-    char *path = final_path(dir, step);
-    if (!path) return no_path();
-    sb_status st = sb_rename(c->staging, path);
-    sb_free(path);
-    SB_TRY(st);
-    return sb_dir_sync(dir);
+    return sb_ckpt_show(dir, step);
 }
 
-sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
-                         const sb_tensor *table, size_t tensors,
-                         const void *const *desc, const size_t *desc_bytes,
-                         size_t parts)
+/* The manifest of all parts, or, with a share's name, of those of one. */
+static sb_status commit_parts(const char *dir, const char *share,
+                              const sb_ckpt_meta *meta, const sb_tensor *table,
+                              size_t tensors, const void *const *desc,
+                              const size_t *desc_bytes, size_t parts)
 {
     SB_REQUIRE(memchr(meta->phase, 0, sizeof meta->phase) &&
                    memchr(meta->build, 0, sizeof meta->build),
@@ -241,10 +254,13 @@ sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
     commit c = {.staging = staging};
     sb_status st;
     SB_GOTO(st, unpack_parts(&c, desc, desc_bytes, parts), out);
-    SB_GOTO(st, check_parts(&c, table, tensors), out);
+    if (!share) SB_GOTO(st, check_parts(&c, table, tensors), out);
     SB_GOTO(st, describe_tensors(&c, table, tensors), out);
-    SB_GOTO(st, write_manifest(&c, meta, tensors), out);
-    st = make_visible(&c, dir, meta->step);
+    SB_GOTO(st,
+            write_manifest(&c, share ? share : SB_MANIFEST_NAME, meta, tensors),
+            out);
+    st = share ? sb_ckpt_show(dir, meta->step)
+               : open_and_show(&c, dir, meta->step);
 out:
     for (size_t i = 0; i < c.parts; i++)
         shardbert__part__free_unpacked(c.part[i], NULL);
@@ -253,6 +269,26 @@ out:
     sb_free(c.tensor_list);
     sb_free(staging);
     return st;
+}
+
+sb_status sb_ckpt_commit(const char *dir, const sb_ckpt_meta *meta,
+                         const sb_tensor *table, size_t tensors,
+                         const void *const *desc, const size_t *desc_bytes,
+                         size_t parts)
+{
+    return commit_parts(dir, NULL, meta, table, tensors, desc, desc_bytes,
+                        parts);
+}
+
+sb_status sb_ckpt_commit_share(const char *dir, uint32_t writer,
+                               const sb_ckpt_meta *meta, const sb_tensor *table,
+                               size_t tensors, const void *desc,
+                               size_t desc_bytes)
+{
+    char share[SB_CKPT_NAME_ROOM];
+    sb_share_name(writer, share);
+    return commit_parts(dir, share, meta, table, tensors, &desc, &desc_bytes,
+                        desc_bytes > 0);
 }
 
 /* ---- old ones ------------------------------------------------------------ */

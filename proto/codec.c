@@ -183,6 +183,11 @@ void sb_part_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM])
     snprintf(out, SB_CKPT_NAME_ROOM, "part-%05" PRIu32 ".pb", writer);
 }
 
+void sb_share_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM])
+{
+    snprintf(out, SB_CKPT_NAME_ROOM, "share-%05" PRIu32 ".pb", writer);
+}
+
 /* ---- tensors ------------------------------------------------------------- */
 
 size_t sb_dtype_bytes(sb_dtype t)

@@ -77,7 +77,21 @@ int sb_ckpt_name_step(const char *name, uint64_t *step_out);
 /* The folder in `dir` in which it is built; sb_free, NULL: no memory. */
 char *sb_ckpt_staging(const char *dir, uint64_t step);
 void sb_part_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM]);
+void sb_share_name(uint32_t writer, char out[SB_CKPT_NAME_ROOM]);
 #define SB_MANIFEST_NAME "manifest.pb"
+
+/* ---- what is shown when it is done --------------------------------------- */
+
+/* m as a file of this folder, synced. */
+SB_MUST_USE sb_status sb_manifest_put(const char *folder, const char *name,
+                                      const Shardbert__Manifest *m);
+/* The file of a part as this process sees it: other nodes may have written it.
+ * `code` if it is not there or has another length. */
+SB_MUST_USE sb_status sb_part_check_file(const char *folder,
+                                         const Shardbert__Part *p,
+                                         sb_status code);
+/* Sync the staging folder of `step` and rename it to what readers look for. */
+SB_MUST_USE sb_status sb_ckpt_show(const char *dir, uint64_t step);
 
 /* ---- tables -------------------------------------------------------------- */
 

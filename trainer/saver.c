@@ -25,7 +25,7 @@
 #include "comm/base/log.h"
 #include "comm/base/mem.h"
 
-enum { WRITER_NICE = 10 };
+enum { WRITER_NICE = 10, KEEP_LOCAL = 2 };
 
 typedef enum phase { IDLE, WRITING, COMMITTING } phase;
 enum { RUNNING, DONE, FAILED };
@@ -48,13 +48,14 @@ typedef struct save {
 struct sb_saver {
     sb_comm *c;
     sb_saver_options o;
-    char *dir;
+    char *dir, *local;
     char *copy;      /* [o.room] */
     sb_pool *thread; /* its second worker; NULL: nothing is written behind */
     phase phase;
-    int behind; /* the save under way is */
-    int said;   /* that there is no memory */
-    int state;  /* of this rank's task; atomic */
+    int behind;   /* the save under way is */
+    int to_local; /* it is a local one */
+    int said;     /* that there is no memory */
+    int state;    /* of this rank's task; atomic */
     uint64_t newest;
     save now;
 };
@@ -64,7 +65,9 @@ struct sb_saver {
 static sb_status open_local(sb_saver *s)
 {
     s->dir = sb_format("%s", s->o.dir);
-    SB_REQUIRE(s->dir, SB_ENOMEM, "out of memory: a path");
+    if (s->o.local) s->local = sb_format("%s", s->o.local);
+    SB_REQUIRE(s->dir && (s->local || !s->o.local), SB_ENOMEM,
+               "out of memory: a path");
     if (!s->o.behind) return SB_OK;
     /* Cleared, so that the first save need not wait for its pages. */
     SB_TRY(sb_alloc(s->o.room, 1, "copy of the state, to be saved from",
@@ -105,8 +108,14 @@ sb_status sb_saver_close(sb_saver *s)
     sb_pool_close(s->thread);
     sb_free(s->copy);
     sb_free(s->dir);
+    sb_free(s->local);
     sb_free(s);
     return st;
+}
+
+int sb_saver_idle(const sb_saver *s)
+{
+    return s->phase == IDLE;
 }
 
 uint64_t sb_saver_newest(const sb_saver *s)
@@ -116,15 +125,20 @@ uint64_t sb_saver_newest(const sb_saver *s)
 
 /* ---- the tasks: local, of the thread ------------------------------------- */
 
+static uint32_t own_number(const sb_saver *s)
+{
+    return (uint32_t)sb_comm_rank(s->c);
+}
+
 /* A rank that owns nothing writes no file. */
-static sb_status write_part(sb_saver *s)
+static sb_status write_part(sb_saver *s, const char *dir)
 {
     save *w = &s->now;
     double start = sb_now(), synced;
     sb_ckpt_part *p;
     if (!sb_pieces_bytes(w->table, w->piece, w->pieces)) return SB_OK;
-    SB_TRY(sb_ckpt_part_open(s->dir, w->meta.step, (uint32_t)sb_comm_rank(s->c),
-                             w->table, w->tensors, &p));
+    SB_TRY(sb_ckpt_part_open(dir, w->meta.step, own_number(s), w->table,
+                             w->tensors, &p));
     sb_status st;
     SB_GOTO(st, sb_pieces_put(p, w->table, w->piece, w->pieces), fail);
     SB_GOTO(st, sb_ckpt_part_sync(p), fail);
@@ -172,6 +186,20 @@ static sb_status commit_and_prune(sb_saver *s)
     return SB_OK;
 }
 
+static sb_status write_share(sb_saver *s)
+{
+    save *w = &s->now;
+    uint64_t step = w->meta.step;
+    SB_TRY(sb_ckpt_begin(s->local, step));
+    sb_status st = write_part(s, s->local);
+    if (st == SB_OK)
+        st = sb_ckpt_commit_share(s->local, own_number(s), &w->meta, w->table,
+                                  w->tensors, w->desc, w->desc_bytes);
+    if (st == SB_OK) return sb_ckpt_prune(s->local, KEEP_LOCAL, 0);
+    sb_ckpt_abandon(s->local, step);
+    return st;
+}
+
 static sb_status work(void *context, size_t task, int worker)
 {
     (void)task;
@@ -181,7 +209,7 @@ static sb_status work(void *context, size_t task, int worker)
     if (worker > 0 && getpriority(PRIO_PROCESS, 0) < WRITER_NICE)
         (void)setpriority(PRIO_PROCESS, 0, WRITER_NICE);
     if (s->phase == WRITING)
-        st = write_part(s);
+        st = s->to_local ? write_share(s) : write_part(s, s->dir);
     else if (sb_comm_rank(s->c) == 0)
         st = commit_and_prune(s);
     __atomic_store_n(&s->state, st == SB_OK ? DONE : FAILED, __ATOMIC_RELEASE);
@@ -210,6 +238,23 @@ static sb_status gather(sb_saver *s)
     SB_TRY(sb_agree(s->c, st));
     sb_comm_exchange(s->c, 1, w->desc ? w->desc : "", send_n, w->all, recv_n);
     return SB_OK;
+}
+
+/* How a local save ended, on all ranks. */
+static void say_local(const sb_saver *s, sb_status st)
+{
+    const save *w = &s->now;
+    const sb_error *e = sb_error_last();
+    if (st == SB_OK)
+        sb_log(SB_LOG_INFO,
+               "local checkpoint of step %llu in %.2f s; training stood still "
+               "for %.2f s",
+               (unsigned long long)w->meta.step, sb_now() - w->began,
+               s->behind ? w->stood_s : sb_now() - w->began);
+    else
+        sb_log(SB_LOG_WARN,
+               "no local checkpoint of step %llu: rank %d (%s): %s",
+               (unsigned long long)w->meta.step, e->rank, e->host, e->text);
 }
 
 static void say(const sb_saver *s)
@@ -247,6 +292,12 @@ static sb_status advance(sb_saver *s)
 {
     sb_status st = s->behind ? sb_pool_wait(s->thread) : work(s, 0, 0);
     st = sb_agree(s->c, st);
+    if (s->to_local) {
+        say_local(s, st);
+        release(&s->now);
+        s->phase = IDLE;
+        return SB_OK;
+    }
     if (st == SB_OK && s->phase == WRITING) {
         st = gather(s);
         if (st == SB_OK) {
@@ -292,11 +343,13 @@ static sb_status same_everywhere(sb_comm *c, const sb_ckpt_meta *meta,
     return SB_OK;
 }
 
-/* Rank 0 looks and, if need be, makes the staging folder. */
-static sb_status begin(const sb_saver *s, uint64_t step, int *exists_out)
+/* In the folder of all rank 0 looks and, if need be, makes the staging one. */
+static sb_status begin(sb_saver *s, uint64_t step, int *exists_out)
 {
     sb_status st = SB_OK;
     uint64_t exists = 0;
+    *exists_out = 0;
+    if (s->to_local) return SB_OK;
     if (sb_comm_rank(s->c) == 0) {
         exists = (uint64_t)sb_ckpt_exists(s->dir, step);
         if (!exists) st = sb_ckpt_begin(s->dir, step);
@@ -304,6 +357,7 @@ static sb_status begin(const sb_saver *s, uint64_t step, int *exists_out)
     SB_TRY(sb_agree(s->c, st));
     sb_comm_bcast(s->c, &exists, sizeof exists, 0);
     *exists_out = exists != 0;
+    if (exists) s->newest = step;
     return SB_OK;
 }
 
@@ -353,8 +407,8 @@ sb_status sb_saver_save(sb_saver *s, const sb_ckpt_meta *meta,
     sb_life_doing("saving a checkpoint");
     SB_TRY(sb_saver_finish(s));
     SB_TRY(same_everywhere(s->c, meta, table, tensors));
+    s->to_local = when == SB_SAVE_LOCAL;
     SB_TRY(begin(s, meta->step, &exists));
-    if (exists) s->newest = meta->step;
     if (exists) return SB_OK;
     s->behind = decide(s, when);
     sb_status st = take(s, meta, table, tensors, pieces, npieces);

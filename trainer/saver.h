@@ -9,6 +9,10 @@
  * wanted behind, or for which there is no memory, is written by the same steps
  * in sb_saver_save itself.
  *
+ * A local save (shares.h) is each rank's own: its share in its own folder, and
+ * no commit. It is a second copy: if a rank fails to make one, rank 0 warns, and
+ * training goes on.
+ *
  * A failure of any rank (a full disk, say) is returned on all by the next call;
  * the checkpoints before it are untouched, and nothing half-written stays.
  *
@@ -24,6 +28,7 @@ typedef struct sb_saver sb_saver;
 
 typedef struct sb_saver_options {
     const char *dir;
+    const char *local;   /* this rank's folder of local saves, or NULL */
     unsigned keep;       /* newest checkpoints that are kept, 0: all */
     uint64_t keep_every; /* and those of multiples of this step, 0: none */
     uint64_t room; /* of this rank's pieces, in bytes: what a copy takes */
@@ -38,7 +43,12 @@ SB_MUST_USE sb_status sb_saver_open(sb_comm *c, const sb_saver_options *o,
  * do not look. */
 sb_status sb_saver_close(sb_saver *s);
 
-typedef enum sb_save_when { SB_SAVE_BEHIND, SB_SAVE_NOW } sb_save_when;
+/* LOCAL: behind, if there is memory for that, and with o->local. */
+typedef enum sb_save_when {
+    SB_SAVE_BEHIND,
+    SB_SAVE_NOW,
+    SB_SAVE_LOCAL
+} sb_save_when;
 
 /* Checkpoint ckpt-<meta->step> of the pieces of all ranks, which together cover
  * each element once. Waits for the one under way, if there is one. On return
@@ -55,8 +65,10 @@ SB_MUST_USE sb_status sb_saver_poll(sb_saver *s);
 /* Wait until nothing is under way. */
 SB_MUST_USE sb_status sb_saver_finish(sb_saver *s);
 
-/* Step of the last checkpoint that was committed, or found to be there: 0:
- * none. Local. */
+/* Is nothing under way? The same on all ranks. Local. */
+int sb_saver_idle(const sb_saver *s);
+/* Step of the last checkpoint that was committed, or found to be there, local
+ * ones apart: 0: none. Local. */
 uint64_t sb_saver_newest(const sb_saver *s);
 
 #endif

@@ -424,3 +424,37 @@ out:
     sb_free(tmp);
     return st;
 }
+
+/* ---- copying ------------------------------------------------------------- */
+
+static sb_status copy_all(int fd, const char *from, char *part, sb_out *o)
+{
+    for (;;) {
+        ssize_t got = read(fd, part, SEND);
+        sb_life_beat();
+        if (got < 0 && errno == EINTR) continue;
+        SB_REQUIRE(got >= 0, SB_EIO, "cannot read '%s': %s", from,
+                   strerror(errno));
+        if (got == 0) return SB_OK;
+        sb_out_put(o, part, (size_t)got);
+    }
+}
+
+sb_status sb_file_copy(const char *from, const char *to)
+{
+    char *part = NULL;
+    sb_out *o = NULL;
+    int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    SB_REQUIRE(fd >= 0, errno == ENOENT ? SB_ENOENT : SB_EIO,
+               "cannot open '%s': %s", from, strerror(errno));
+    sb_status st = sb_alloc(SEND, 1, "a file's copy", &part);
+    if (st == SB_OK) st = sb_out_open(to, &o);
+    if (st == SB_OK) st = copy_all(fd, from, part, o);
+    if (st == SB_OK)
+        st = sb_out_close(o);
+    else
+        sb_out_abandon(o);
+    sb_free(part);
+    close(fd);
+    return st;
+}

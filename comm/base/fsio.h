@@ -40,6 +40,9 @@ void sb_names_free(char **names, size_t n);
 
 SB_MUST_USE sb_status sb_rename(const char *from, const char *to);
 
+/* A new file `to` with the bytes of `from`, synced. */
+SB_MUST_USE sb_status sb_file_copy(const char *from, const char *to);
+
 /* A whole file of at most `cap` bytes; a NUL is put behind the last byte.
  * Free with sb_free. SB_ELIMIT if it is larger. */
 SB_MUST_USE sb_status sb_file_read(const char *path, size_t cap,

@@ -165,7 +165,7 @@ static int is_saved(const char *dir, uint64_t step)
 static sb_status save_now(sb_mlm *m, uint64_t step)
 {
     sb_saver *saver;
-    OK(sb_mlm_saver_open(m, &saver));
+    OK(sb_mlm_saver_open(m, NULL, &saver));
     sb_status st = sb_mlm_save(m, saver, vocab, step, &course, SB_SAVE_NOW);
     const sb_error why = *sb_error_last();
     OK(sb_saver_close(saver));

@@ -11,6 +11,7 @@
 #include "comm/base/log.h"
 #include "trainer/kernels/kernels.h"
 #include "trainer/metrics.h"
+#include "trainer/shares.h"
 #include "trainer/mlm/engine.h"
 #include "trainer/mlm/evaluate.h"
 #include "trainer/mlm/report.h"
@@ -27,12 +28,15 @@ typedef struct run {
     sb_metrics *metrics;
     sb_mlm_report report;
     sb_divergence divergence;
+    sb_shares *shares; /* local checkpoints, or NULL */
     sb_saver *saver;
     uint64_t step;    /* updates done */
     uint64_t started; /* of them, those that were loaded */
     uint64_t saved;   /* the newest that were given to the saver, or loaded */
     double saved_at;  /* when */
+    double local_at;  /* when anything was saved, here or there */
     int late;         /* rank 0's clock asks for a checkpoint */
+    int local_late;   /* or for a local one */
     int stop;         /* asked to, by all ranks' agreement */
     double loss;
 } run;
@@ -46,7 +50,17 @@ static sb_status save(run *r, sb_save_when when)
     SB_TRY(
         sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence, when));
     r->saved = r->step;
-    r->saved_at = sb_now();
+    r->saved_at = r->local_at = sb_now();
+    return SB_OK;
+}
+
+/* If one is still being written the next step is as good. */
+static sb_status save_local(run *r)
+{
+    if (!sb_saver_idle(r->saver)) return SB_OK;
+    SB_TRY(sb_mlm_save(r->m, r->saver, r->vocab, r->step, &r->divergence,
+                       SB_SAVE_LOCAL));
+    r->local_at = sb_now();
     return SB_OK;
 }
 
@@ -105,11 +119,13 @@ static sb_status evaluate(run *r)
  * may differ in the last bit, decide alike what it means; and its clock. */
 static double loss_of(run *r, const sb_wave *w)
 {
-    double minutes = r->o->checkpoint_minutes;
-    double x[2] = {w->masked ? w->loss_sum / (double)w->masked : 0,
-                   minutes > 0 && sb_now() - r->saved_at > 60 * minutes};
+    double minutes = r->o->checkpoint_minutes, now = sb_now();
+    double x[3] = {w->masked ? w->loss_sum / (double)w->masked : 0,
+                   minutes > 0 && now - r->saved_at > 60 * minutes,
+                   r->shares && now - r->local_at > 60 * r->o->local_minutes};
     sb_comm_bcast(r->m->comm, x, sizeof x, 0);
     r->late = x[1] > 0;
+    r->local_late = x[2] > 0;
     return x[0];
 }
 
@@ -202,6 +218,8 @@ static sb_status loop(run *r)
             SB_TRY(save(r, SB_SAVE_NOW));
         else if (is_save_due(r))
             SB_TRY(save(r, SB_SAVE_BEHIND));
+        else if (r->local_late)
+            SB_TRY(save_local(r));
         if (is_due(r)) SB_TRY(evaluate(r));
     }
     SB_TRY(save(r, SB_SAVE_NOW));
@@ -223,9 +241,10 @@ static sb_status train(run *r)
 {
     const sb_mlm_options *o = r->o;
     int found, told = 0;
+    SB_TRY(sb_shares_open(r->m->comm, o->dir, o->local_dir, &r->shares));
     SB_TRY(sb_mlm_load(r->m, r->vocab, &r->step, &r->divergence, &found));
     r->saved = r->started = r->step;
-    r->saved_at = sb_now();
+    r->saved_at = r->local_at = sb_now();
     if (found)
         sb_log(SB_LOG_INFO, "going on from step %" PRIu64 " of %" PRIu64,
                r->step, o->schedule.steps);
@@ -233,7 +252,7 @@ static sb_status train(run *r)
         SB_TRY(begin_anew(r));
     if (found) SB_TRY(is_told(r, &told));
     if (told && r->step >= o->schedule.steps) return SB_OK;
-    SB_TRY(sb_mlm_saver_open(r->m, &r->saver));
+    SB_TRY(sb_mlm_saver_open(r->m, sb_shares_dir(r->shares), &r->saver));
     double blas;
     SB_TRY(sb_mlm_blas_speed(r->m, &blas));
     sb_status st = sb_metrics_open(r->m->comm, o->dir, r->step, o->tensorboard,
@@ -284,6 +303,7 @@ sb_status sb_mlm_train(sb_comm *c, sb_corpus *train_split, sb_corpus *heldout,
     if (st == SB_OK) st = train(&r);
     sb_error why = *sb_error_last();
     (void)sb_saver_close(r.saver); /* writes only if something else failed */
+    sb_shares_close(r.shares, st == SB_OK || st == SB_ESTOP);
     sb_status closed = sb_metrics_close(r.metrics);
     st = st == SB_OK ? sb_agree(c, closed) : sb_error_set(&why);
     sb_mlm_report_close(&r.report);

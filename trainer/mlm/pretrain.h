@@ -58,6 +58,8 @@ typedef struct sb_mlm_options {
                                   between those that are never removed; 0   */
     double checkpoint_minutes;             /* 0: the clock asks for none */
     unsigned keep;                         /* newest checkpoints, 0: all */
+    const char *local_dir; /* of local checkpoints (trainer/shares.h), NULL */
+    double local_minutes;  /* between them */
     uint32_t head_group;   /* masked positions scored at once             */
     sb_reduce reduce;      /* exact, or fast: other bits for other ranks */
     uint64_t memory_limit; /* bytes a rank may take; 0: its part of the host */

@@ -37,7 +37,8 @@ static void measure_stages(const sb_layout *l, int size, sb_mlm_plan *p)
 static uint64_t copy_bytes(const sb_comm *c, const sb_mlm_options *o,
                            uint64_t own)
 {
-    if (!o->checkpoint_every && !(o->checkpoint_minutes > 0) && !o->keep_every)
+    if (!o->checkpoint_every && !(o->checkpoint_minutes > 0) &&
+        !o->keep_every && !o->local_dir)
         return 0;
     uint64_t rows = sb_table_rows(c, o->shape.vocab, o->vocab_block);
     return 3 * (own + rows * (o->shape.dim + 1)) * sizeof(float) +

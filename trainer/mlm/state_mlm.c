@@ -103,9 +103,11 @@ static sb_status describe(sb_mlm *m, const uint64_t *course, tensors *out)
     return SB_OK;
 }
 
-sb_status sb_mlm_saver_open(const sb_mlm *m, sb_saver **saver_out)
+sb_status sb_mlm_saver_open(const sb_mlm *m, const char *local,
+                            sb_saver **saver_out)
 {
     const sb_saver_options o = {.dir = m->o->dir,
+                                .local = local,
                                 .keep = m->o->keep,
                                 .keep_every = m->o->keep_every,
                                 .room = m->plan.sizes.copy,

@@ -6,8 +6,10 @@
 #include "trainer/mlm/engine.h"
 #include "trainer/saver.h"
 
-/* The saver of checkpoints of m, in m->o->dir. Collective. */
-SB_MUST_USE sb_status sb_mlm_saver_open(const sb_mlm *m, sb_saver **saver_out);
+/* The saver of checkpoints of m, in m->o->dir and in this rank's folder `local`
+ * (NULL: none). Collective. */
+SB_MUST_USE sb_status sb_mlm_saver_open(const sb_mlm *m, const char *local,
+                                        sb_saver **saver_out);
 
 /* Checkpoint after `step` updates. Tensors: Hugging Face's names, the moments
  * as adam.m/<name>, adam.v/<name>, mlm.divergence, and a frozen table's hash.

@@ -30,6 +30,7 @@
 #include "comm/base/stop.h"
 #include "comm/group.h"
 #include "trainer/metrics.h"
+#include "trainer/shares.h"
 #include "trainer/build.h"
 #include "trainer/word2vec/crew.h"
 #include "trainer/word2vec/plan.h"
@@ -48,15 +49,16 @@ typedef struct run {
     float *updates; /* [2][V] expected per pair, of input and output rows */
     sb_w2v_saved saved;
     char *then; /* configuration of the checkpoint the run goes on from */
+    sb_shares *shares; /* local checkpoints, or NULL */
     sb_saver *saver;
     sb_metrics *metrics;
     sb_watch *watch; /* NULL: nobody asked */
     sb_w2v_report report;
-    uint64_t cursor; /* blocks done */
-    uint64_t words;  /* words of the blocks done */
-    uint64_t rounds; /* of this call */
-    double saved_at;
-    double sent; /* bytes of all ranks so far */
+    uint64_t cursor;           /* blocks done */
+    uint64_t words;            /* words of the blocks done */
+    uint64_t rounds;           /* of this call */
+    double saved_at, local_at; /* when; local_at: here or there */
+    double sent;               /* bytes of all ranks so far */
 } run;
 
 /* ---- what is asked for --------------------------------------------------- */
@@ -151,8 +153,8 @@ static sb_w2v_crew_options crew_options(const sb_w2v_options *o, uint32_t V)
 /* What a checkpoint is written from behind training; 0: none is. */
 static uint64_t copy_bytes(const run *r, uint32_t V)
 {
-    return r->o->checkpoint_minutes > 0 ? sb_w2v_saved_bytes(r->c, V, r->o->dim)
-                                        : 0;
+    int behind = r->o->checkpoint_minutes > 0 || r->o->local_dir;
+    return behind ? sb_w2v_saved_bytes(r->c, V, r->o->dim) : 0;
 }
 
 static void say_sizes(const run *r, uint32_t V)
@@ -259,6 +261,7 @@ static sb_status open_saver(run *r, uint32_t V)
     uint64_t share, none;
     SB_TRY(sb_comm_memory_share(r->c, &share));
     sb_saver_options o = {.dir = r->o->dir,
+                          .local = sb_shares_dir(r->shares),
                           .keep = r->o->keep,
                           .room = copy_bytes(r, V),
                           .pool = sb_w2v_crew_pool(r->crew)};
@@ -284,9 +287,10 @@ static sb_status open_state(run *r, int found)
                                           r->o->tensorboard, &r->metrics));
 }
 
-static sb_status close_state(run *r)
+static sb_status close_state(run *r, int done)
 {
     (void)sb_saver_close(r->saver); /* writes only if something else failed */
+    sb_shares_close(r->shares, done);
     sb_w2v_crew_close(r->crew);
     sb_w2v_plan_close(&r->plan);
     sb_free(r->updates);
@@ -306,6 +310,7 @@ enum {
     VOTE_FAILED,
     VOTE_STOP,
     VOTE_SAVE,
+    VOTE_LOCAL,
     VOTES
 };
 
@@ -319,8 +324,13 @@ static sb_status diverged(const run *r, sb_status st)
                    several ? " or --sync-words" : "", r->o->dir);
 }
 
+/* What rounds have voted for, and what was not done yet. */
+typedef struct asked {
+    int stop, save, local;
+} asked;
+
 /* Train and vote. On failure the tables may differ: nothing may be saved. */
-static sb_status one_round(run *r, int *stop, int *save)
+static sb_status one_round(run *r, asked *a)
 {
     uint64_t last = sb_w2v_plan_next(&r->plan, r->cursor);
     uint64_t words = sb_w2v_plan_words(&r->plan, r->cursor, last);
@@ -328,7 +338,7 @@ static sb_status one_round(run *r, int *stop, int *save)
     sb_life_at("word2vec: block", r->cursor);
     sb_status st = sb_w2v_crew_round(r->crew, r->cursor, last, r->words, &sum);
 
-    double minutes = r->o->checkpoint_minutes, vote[VOTES];
+    double minutes = r->o->checkpoint_minutes, now = sb_now(), vote[VOTES];
     vote[VOTE_LOSS] = sum.loss;
     vote[VOTE_PAIRS] = sum.pairs;
     vote[VOTE_WAIT] = sum.wait_s;
@@ -336,7 +346,9 @@ static sb_status one_round(run *r, int *stop, int *save)
     vote[VOTE_FAILED] = st != SB_OK;
     vote[VOTE_STOP] = sb_stop_asked();
     vote[VOTE_SAVE] = sb_comm_rank(r->c) == 0 && minutes > 0 &&
-                      sb_now() - r->saved_at > 60 * minutes;
+                      now - r->saved_at > 60 * minutes;
+    vote[VOTE_LOCAL] = sb_comm_rank(r->c) == 0 && r->shares &&
+                       now - r->local_at > 60 * r->o->local_minutes;
     sb_comm_sum_f64(r->c, vote, VOTES);
     if (vote[VOTE_FAILED] > 0) return diverged(r, sb_agree(r->c, st));
     sb_w2v_tally round = {vote[VOTE_LOSS], vote[VOTE_PAIRS], vote[VOTE_WAIT],
@@ -345,8 +357,9 @@ static sb_status one_round(run *r, int *stop, int *save)
     r->words += words;
     r->rounds++;
     r->sent = vote[VOTE_SENT];
-    *stop |= vote[VOTE_STOP] > 0;
-    *save |= vote[VOTE_SAVE] > 0;
+    a->stop |= vote[VOTE_STOP] > 0;
+    a->save |= vote[VOTE_SAVE] > 0;
+    a->local |= vote[VOTE_LOCAL] > 0;
     return diverged(r, sb_w2v_report_round(&r->report, &round));
 }
 
@@ -363,7 +376,20 @@ static sb_status save_state(run *r, sb_save_when when)
     double start = sb_now();
     SB_TRY(sb_w2v_save(r->c, r->saver, &r->saved, r->cursor, when));
     leave_out(r, start);
-    r->saved_at = sb_now();
+    r->local_at = sb_now();
+    if (when != SB_SAVE_LOCAL) r->saved_at = r->local_at;
+    return SB_OK;
+}
+
+/* The copies are equal. */
+static sb_status save_if_asked(run *r, asked *a, int end)
+{
+    if (end || a->stop) return save_state(r, SB_SAVE_NOW);
+    int local = a->local && !a->save;
+    if (!(a->save || local) || (local && !sb_saver_idle(r->saver)))
+        return SB_OK;
+    SB_TRY(save_state(r, local ? SB_SAVE_LOCAL : SB_SAVE_BEHIND));
+    a->save = a->local = 0;
     return SB_OK;
 }
 
@@ -390,16 +416,16 @@ static sb_status stopped(const run *r)
 static sb_status loop(run *r)
 {
     int several = sb_replica_count(sb_w2v_crew_replica(r->crew)) > 1;
-    int stop = 0, save = 0;
-    r->saved_at = sb_now();
+    asked a = {0};
+    r->saved_at = r->local_at = sb_now();
     sb_w2v_report_begin(&r->report, r->c, &r->plan, r->metrics, r->words);
     while (r->cursor < r->plan.total) {
         uint64_t before = r->words;
-        SB_TRY(one_round(r, &stop, &save));
+        SB_TRY(one_round(r, &a));
         SB_TRY(sb_saver_poll(r->saver));
         int end = r->cursor == r->plan.total;
         sb_w2v_report_line(&r->report, r->cursor,
-                           r->rounds == 1 || end || stop);
+                           r->rounds == 1 || end || a.stop);
         int equal = !several || end || r->rounds % SETTLE_ROUNDS == 0;
         if (equal) {
             sb_life_doing("making the copies equal");
@@ -407,10 +433,9 @@ static sb_status loop(run *r)
         }
         if (sb_watch_due(r->watch, before, r->words, r->plan.rate.total))
             SB_TRY(judge(r));
-        if (!equal || !(end || stop || save)) continue;
-        SB_TRY(save_state(r, end || stop ? SB_SAVE_NOW : SB_SAVE_BEHIND));
-        if (stop && !end) return stopped(r);
-        save = 0;
+        if (!equal) continue;
+        SB_TRY(save_if_asked(r, &a, end));
+        if (a.stop && !end) return stopped(r);
     }
     sb_w2v_report_end(&r->report);
     return SB_OK;
@@ -423,6 +448,7 @@ static sb_status train(run *r, const sb_vocab *vocab)
     sb_w2v_tables shape = {.V = sb_vocab_size(vocab), .D = r->o->dim};
     r->saved = (sb_w2v_saved){r->o, &shape, sb_corpus_counts(r->corpus),
                               sb_vocab_hash(vocab), r->plan.blocks};
+    SB_TRY(sb_shares_open(r->c, r->o->dir, r->o->local_dir, &r->shares));
     SB_TRY(sb_resume(r->c, r->o->dir, SB_DAMAGED_ASIDE, take, r, &found));
     if (r->cursor == r->plan.total) {
         sb_log(SB_LOG_INFO, "word2vec: finished already, in '%s'", r->o->dir);
@@ -442,7 +468,8 @@ sb_status sb_w2v_train(sb_comm *c, sb_corpus *corpus, const sb_vocab *vocab,
     run r = {.c = c, .corpus = corpus, .o = o};
     sb_status st = train(&r, vocab);
     sb_error why = *sb_error_last();
-    sb_status closed = sb_agree(c, close_state(&r));
+    sb_status closed =
+        sb_agree(c, close_state(&r, st == SB_OK || st == SB_ESTOP));
     if (st == SB_OK) return closed;
     return sb_error_set(&why);
 }

@@ -42,8 +42,10 @@ typedef struct sb_w2v_options {
     uint32_t sync_cycle; /* turns until every other row was due        */
     sb_watch_options watch;
     double checkpoint_minutes;
-    unsigned keep;   /* checkpoints kept                               */
-    int tensorboard; /* an event file beside metrics.jsonl             */
+    const char *local_dir; /* of local checkpoints (trainer/shares.h), NULL */
+    double local_minutes;  /* between them */
+    unsigned keep;         /* checkpoints kept                               */
+    int tensorboard;       /* an event file beside metrics.jsonl             */
 } sb_w2v_options;
 
 /* Train, or go on where the newest whole checkpoint in dir stands
